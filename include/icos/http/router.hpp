@@ -10,7 +10,7 @@
 namespace icos::http {
 
 /// http.bad_request, http.no_route (404), http.method_not_allowed (405), http.body_too_large (413),
-/// http.header_too_large (431 by kind too_large), http.timeout, http.shutting_down (503), http.too_many_connections.
+/// http.header_too_large (431), http.timeout (408), http.shutting_down (503), http.too_many_connections.
 enum class errc {
     bad_request = 1, no_route, method_not_allowed, body_too_large, header_too_large, timeout, shutting_down,
     too_many_connections, connect_failed, closed, bad_response, tls_failed, pin_mismatch
@@ -27,7 +27,8 @@ inline boost::system::error_code make_error_code(auth_errc e) noexcept { return 
 /// for a finer subject. OIDC and roles per project widen it behind this signature.
 Result<void> authorize(const Caller& caller, Access access, std::string_view project);
 
-/// Route table of one service and its dispatcher. Loop-confined.
+/// Route table of one service and its dispatcher. Loop-confined; routes are added before the server listens. A literal
+/// segment wins over a `{name}`. Adding a route twice, or a pattern without a leading slash, throws logic_error.
 class Router {
 public:
     void add(Route route);
@@ -36,6 +37,11 @@ public:
     /// Matches, authorises, runs the handler, turns errors (and exceptions) into problem documents. Always answers.
     /// HEAD is served as GET by the server.
     Task<Response> dispatch(Request request);
+    /// What `dispatch` would say before the body is read: the route's body limit, or http.no_route,
+    /// http.method_not_allowed, auth.*. Needs method, path, query and caller only.
+    Result<std::size_t> admit(const Request& request) const;
+    /// The problem document for `error`, with `Allow` where it belongs.
+    Response refuse(const Error& error, const Request& request) const;
     /// The socket route for a request, after authorisation and its check; an error to answer otherwise.
     Task<Result<const SocketRoute*>> match_socket(Request& request);
     /// Largest body a request for this method and path may have, before its body is read.
