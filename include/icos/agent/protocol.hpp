@@ -82,6 +82,7 @@ struct RegistryCredential {
     std::string registry;
     std::string username;
     std::string password;  ///< never logged, never in an observed set
+    bool operator==(const RegistryCredential&) const = default;
 };
 
 /// One component replica that a node shall run. Identity is `placement`; `digest` says which content.
@@ -101,6 +102,7 @@ struct DesiredPlacement {
     std::string pull = "missing";  ///< "always" | "missing" | "never"
     std::vector<RegistryCredential> credentials;
     std::uint32_t health_timeout_ms = 120'000;
+    bool operator==(const DesiredPlacement&) const = default;
 };
 
 /// The desired set of one target, or a step towards it.
@@ -162,6 +164,7 @@ struct ObservedPlacement {
     std::string reason_code;       ///< stable: "image.not_found", "container.exits", "port.taken", "image.wrong_architecture" …
     std::vector<ObservedService> services;
     std::string progress;          ///< "pulling demo/web:1 38 % (4.1 of 10.8 MB)"; volatile, not part of the digest
+    bool operator==(const ObservedPlacement&) const = default;
 };
 
 struct Observed {

@@ -11,22 +11,27 @@
 
 namespace icos::link {
 
-/// link.closed, link.protocol (the other side broke the framing), link.refused (unknown channel kind), link.reset
-/// (the channel was ended by the other side, with its reason), link.too_large, link.timed_out (no frame for 15 s).
+/// link.closed, link.protocol (the other side broke the framing), link.refused (unknown channel kind),
+/// link.reset (the channel was ended by the other side, with its reason), link.too_large, link.timed_out (no
+/// frame for 15 s).
 enum class errc { closed = 1, protocol, refused, reset, too_large, timed_out };
 const ErrorDomain& link_domain() noexcept;
-inline boost::system::error_code make_error_code(errc e) noexcept { return {static_cast<int>(e), link_domain()}; }
+inline boost::system::error_code make_error_code(errc e) noexcept {
+    return {static_cast<int>(e), link_domain()};
+}
 
-inline constexpr std::size_t kMaxFrame = 16U << 10U;          ///< bytes on the wire, header included
-inline constexpr std::size_t kMaxMessage = 16U << 20U;        ///< one channel message, reassembled
-inline constexpr std::uint32_t kInitialCredit = 256U << 10U;  ///< bytes a side may send before the other grants more
-inline constexpr std::uint8_t kVersion = 1;                   ///< N; N-2 is still understood
+inline constexpr std::size_t kMaxFrame = 16U << 10U;    ///< bytes on the wire, header included
+inline constexpr std::size_t kMaxMessage = 16U << 20U;  ///< one channel message, reassembled
+inline constexpr std::uint32_t kInitialCredit =
+    256U << 10U;                             ///< bytes a side may send before the other grants more
+inline constexpr std::uint8_t kVersion = 1;  ///< N; N-2 is still understood
 
 /// Frame: u8 version, u8 type, u16 reserved (0), u32 channel (big endian), then the payload.
-/// Types: 0 open {kind, NUL, json args}, 1 data, 2 data that ends a message, 3 credit (u32 bytes), 4 finish (no more
-/// messages from this side), 5 reset (utf-8 reason), 6 ping (8 bytes), 7 pong (the same 8 bytes).
-/// Channel ids: odd from the dialling side, even from the accepting side; 0 is the control channel, always open.
-/// Control frames go before the frames of other channels; other channels take turns.
+/// Types: 0 open {kind, NUL, json args}, 1 data, 2 data that ends a message, 3 credit (u32 bytes), 4 finish
+/// (no more messages from this side), 5 reset (utf-8 reason), 6 ping (8 bytes), 7 pong (the same 8 bytes).
+/// Credit is per channel and direction; a data frame costs its whole length, header included. Channel ids:
+/// odd from the dialling side, even from the accepting side; 0 is the control channel, always open. Control
+/// frames go before the frames of other channels; other channels take turns.
 
 /// One ordered, flow-controlled stream of messages inside a session. Loop-confined. Keep it by shared_ptr.
 class Channel {
