@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# Installs what is missing and runs all tests; the last line is "N passed, N failed".
+#   --quick        the inner loop: dev build and its tests only
+#   --stage NAME   only this stage (lint, dev, asan, tsan, release, e2e); may be repeated
+set -u
+cd "$(dirname "$0")/.."
+export CCACHE_DIR="${CCACHE_DIR:-$HOME/.cache/icos-ccache}" CMAKE_BUILD_PARALLEL_LEVEL="${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}"
+
+stages=()
+while [ $# -gt 0 ]; do
+    case "$1" in
+        --quick) stages=(dev) ;;
+        --stage) stages+=("$2"); shift ;;
+        *) echo "usage: tests/run.sh [--quick] [--stage lint|dev|asan|tsan|release|e2e]..." >&2; exit 2 ;;
+    esac
+    shift
+done
+[ ${#stages[@]} -eq 0 ] && stages=(lint dev asan tsan release e2e)
+
+passed=0
+failed=0
+report=()
+started=$SECONDS
+
+stage_begin() { stage=$1; stage_start=$SECONDS; echo; echo "=== $stage"; }
+stage_end() { report+=("$(printf '%-8s %5.1f min' "$stage" "$(echo "($SECONDS - $stage_start) / 60" | bc -l 2>/dev/null || awk "BEGIN{print ($SECONDS-$stage_start)/60}")")"); }
+count() { # passed failed
+    passed=$((passed + $1)); failed=$((failed + $2))
+}
+check() { # name, command…
+    local name=$1; shift
+    if "$@"; then echo "ok   $name"; count 1 0; else echo "FAIL $name"; count 0 1; fi
+}
+configure_and_build() { # preset
+    cmake --preset "$1" >"build-$1.log" 2>&1 || { cat "build-$1.log"; rm -f "build-$1.log"; return 1; }
+    rm -f "build-$1.log"
+    cmake --build --preset "$1" -- -k 0 2>&1 | grep -vE '^\[[0-9]+/[0-9]+\] (Building|Linking|Automatic)' | tail -n 60
+    return "${PIPESTATUS[0]}"
+}
+run_ctest() { # preset, ctest arguments…
+    local preset=$1; shift
+    local log="build/$preset/ctest.log"
+    ctest --test-dir "build/$preset" --output-on-failure --no-tests=error -j "$(nproc)" "$@" >"$log" 2>&1
+    local total bad
+    total=$(sed -nE 's/.*tests failed out of ([0-9]+).*/\1/p' "$log" | tail -n 1)
+    bad=$(sed -nE 's/.*, ([0-9]+) tests? failed out of.*/\1/p' "$log" | tail -n 1)
+    if [ -z "$total" ]; then tail -n 40 "$log"; count 0 1; return; fi
+    [ "${bad:-0}" -gt 0 ] && { grep -nE '\*\*\*(Failed|Timeout|Exception)|FAILED:|error:|^  ' "$log" | head -n 200; sed -n '/The following tests FAILED/,$p' "$log"; }
+    tail -n 5 "$log"
+    count $((total - bad)) "$bad"
+}
+
+for name in "${stages[@]}"; do
+    stage_begin "$name"
+    case "$name" in
+        lint)
+            bash packaging/install-tools.sh build run test || exit 1
+            check "clang-format" bash tests/lint/format.sh
+            check "include directions" bash tests/lint/includes.sh
+            check "file habits" bash tests/lint/habits.sh
+            ;;
+        dev)
+            bash packaging/install-tools.sh build run test || exit 1
+            if configure_and_build dev; then count 1 0; run_ctest dev; else echo "FAIL dev build"; count 0 1; fi
+            ;;
+        asan)
+            if configure_and_build asan; then count 1 0; run_ctest asan -LE 'simulation|docker'; else echo "FAIL asan build"; count 0 1; fi
+            ;;
+        tsan)
+            if configure_and_build tsan; then count 1 0; run_ctest tsan -L threads; else echo "FAIL tsan build"; count 0 1; fi
+            ;;
+        release)
+            if configure_and_build release; then count 1 0; else echo "FAIL release build"; count 0 1; fi
+            ;;
+        e2e)
+            [ -x build/release/bin/icos-controller ] || configure_and_build release || { echo "FAIL release build"; count 0 1; stage_end; continue; }
+            for script in tests/e2e/*_test.sh; do
+                echo "--- $script"
+                output=$(timeout 900 bash "$script" 2>&1); code=$?
+                echo "$output" | tail -n 60
+                good=$(grep -c '^ok ' <<<"$output"); bad=$(grep -c '^FAIL ' <<<"$output")
+                [ "$code" -ne 0 ] && [ "$bad" -eq 0 ] && { echo "FAIL $script ended with $code"; bad=1; }
+                count "$good" "$bad"
+            done
+            ;;
+        *) echo "unknown stage $name" >&2; exit 2 ;;
+    esac
+    stage_end
+done
+
+echo
+printf '%s\n' "${report[@]}"
+printf '%-8s %5.1f min\n' all "$(awk "BEGIN{print ($SECONDS-$started)/60}")"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
