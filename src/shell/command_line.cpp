@@ -74,7 +74,7 @@ void add_descriptors(CLI::App& root, Chosen& chosen) {
     apply_command->add_option("-f,--file,file", apply_options->files, "descriptor; - reads standard input")
         ->required();
     apply_command->add_flag("--wait", apply_options->wait, "wait until it runs, showing progress");
-    apply_command->add_option("--timeout", *timeout, "how long --wait waits", true);
+    apply_command->add_option("--timeout", *timeout, "how long --wait waits")->capture_default_str();
     apply_command->add_flag("--dry-run", apply_options->dry_run, "show what would happen; change nothing");
     apply_command->add_flag("--strict", apply_options->strict, "lenient repairs are errors");
     apply_command->footer(
@@ -108,7 +108,8 @@ void add_descriptors(CLI::App& root, Chosen& chosen) {
     auto* init_command = root.add_subcommand("init", "Print a commented starter descriptor");
     auto type = std::make_shared<std::string>("docker");
     auto name = std::make_shared<std::string>();
-    init_command->add_option("--type", *type, "docker, kubernetes or multiple", true)
+    init_command->add_option("--type", *type, "docker, kubernetes or multiple")
+        ->capture_default_str()
         ->check(CLI::IsMember({"docker", "kubernetes", "multiple"}));
     init_command->add_option("name", *name, "name of the application")->required();
     init_command->footer("Example:\n  icos init --type docker hello > hello.yaml");
@@ -127,7 +128,7 @@ void add_change(
     auto timeout = std::make_shared<std::string>("5m");
     command->add_option("app", options->app, "application")->required();
     command->add_flag("--wait", options->wait, "wait until it is done");
-    command->add_option("--timeout", *timeout, "how long --wait waits", true);
+    command->add_option("--timeout", *timeout, "how long --wait waits")->capture_default_str();
     command->footer(std::string("Example:\n  icos ") + verb + " hello --wait");
     command->callback([=, &chosen] {
         options->timeout = to_duration(*timeout, "--timeout");
@@ -268,7 +269,8 @@ void add_nodes(CLI::App& root, Chosen& chosen) {
         ->allow_extra_args(false);
     token_command->add_option("--device", token_options->devices, "NAME=PATH, may be repeated")
         ->allow_extra_args(false);
-    token_command->add_option("--uses", token_options->uses, "how many nodes may join with it", true)
+    token_command->add_option("--uses", token_options->uses, "how many nodes may join with it")
+        ->capture_default_str()
         ->check(CLI::Range(1, 10'000));
     token_command->footer("Example:\n  icos node token --expires 1h --cluster lab --label site=lab");
     token_command->callback([=, &chosen] {
@@ -323,7 +325,7 @@ int run_online(const Chosen& chosen, const Global& global) {
         report(connection.error());
         return kUsage;
     }
-    ProductionRuntime runtime;
+    ProductionRuntime runtime({});
     int code = kRefused;
     {
         Api api(runtime, std::move(connection->endpoint), std::move(connection->token));
