@@ -47,6 +47,9 @@ public:
     virtual Task<Result<std::optional<std::string>>> next() = 0;
     /// Takes over the connection after `101 Switching Protocols` (Docker's attach): raw bytes both ways.
     virtual Task<Result<void>> write(std::string bytes) = 0;
+    /// Ends the write half of such a connection ("no more input"); reading goes on. core.invalid where the connection
+    /// cannot do that (TLS).
+    virtual Result<void> shutdown_write() { return Error{icos::errc::invalid, "this stream has no write half to end"}; }
     virtual void close() = 0;
 };
 

@@ -22,7 +22,7 @@ struct Limits {
 /// asked for a client certificate (any key that proves possession passes; see Caller::peer), anything else gets the
 /// operator's pair and is never asked.
 struct TlsMaterial {
-    std::string operator_certificate;
+    std::string operator_certificate;  ///< chain, leaf first; empty: the agent pair serves both
     std::string operator_key;
     std::string agent_certificate;
     std::string agent_key;
@@ -46,18 +46,21 @@ struct ListenerSpec {
 /// on the control loop.
 class Server {
 public:
-    /// `router` and `check` must outlive the server.
-    Server(Runtime& runtime, Router& router, TokenCheck check, Limits limits);
+    /// `router` must outlive the server, and so must what `check` refers to. Sockets are served on `io` (any number of
+    /// threads); without one on the runtime's loop.
+    Server(Runtime& runtime, Router& router, TokenCheck check, Limits limits, boost::asio::any_io_executor io = {});
     ~Server();
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
 
-    void use_tls(TlsMaterial material);            ///< also while listening: new connections use it
+    /// Also while listening: new connections use it. core.invalid, and nothing changed, if it cannot be used.
+    Result<void> use_tls(TlsMaterial material);
     Result<void> listen(const ListenerSpec& spec); ///< an address in use is core.io with what to change
     std::string endpoint(std::size_t listener) const; ///< "127.0.0.1:7480" as bound
     /// Prometheus text of the server's own counters (connections, requests by status class, bytes, duration).
     std::string metrics() const;
-    /// Closes listeners, lets running requests end until `deadline`, then closes the connections.
+    /// Closes listeners, ends streams and WebSockets, lets running requests end until `deadline`, then cancels them and
+    /// closes their connections. Await it before the server is destroyed.
     Task<> stop(Duration deadline);
 
 private:
