@@ -1,0 +1,512 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "icos/agent/docker_engine.hpp"
+
+#include "agent/engine/docker_api.hpp"
+#include "agent/engine/docker_streams.hpp"
+#include "agent/engine/engine_error.hpp"
+#include "agent/engine/engine_json.hpp"
+#include "agent/engine/json_splitter.hpp"
+#include "agent/engine/pull_progress.hpp"
+#include "icos/agent/container_plan.hpp"
+#include "icos/async/signal.hpp"
+#include "icos/async/task_group.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <algorithm>
+
+namespace icos::agent {
+namespace {
+
+constexpr std::size_t kInspectsAtOnce = 8;
+constexpr Duration kSlow{120'000};  // what waits for a disk or a process
+constexpr Duration kPullSilence{300'000};
+constexpr std::size_t kFilesAtOnce = 64U << 20U;
+
+/// Whole ids are for machines; twelve digits are what people see everywhere else.
+std::string quoted(std::string_view what, std::string_view name) {
+    constexpr std::size_t kId = 64;
+    constexpr std::size_t kShort = 12;
+    if (name.size() == kId && name.find_first_not_of("0123456789abcdef") == std::string_view::npos) {
+        name = name.substr(0, kShort);
+    }
+    return std::string(what) + " '" + std::string(name) + "'";
+}
+
+std::string container_path(std::string_view id, std::string_view rest) {
+    return "/containers/" + http::percent_encode(id) + std::string(rest);
+}
+
+/// Seconds with a fraction, as `since` takes them.
+std::string engine_seconds(std::int64_t ms) {
+    std::string fraction = std::to_string(ms % 1000);
+    fraction.insert(0, 3 - fraction.size(), '0');
+    return std::to_string(ms / 1000) + "." + fraction + "000000";
+}
+
+/// True if a network or volume that exists already is the one that was asked for.
+bool same_owner(const LabelMap& wanted, const LabelMap& found, std::initializer_list<std::string_view> keys) {
+    return std::all_of(keys.begin(), keys.end(), [&](std::string_view key) {
+        const auto ours = wanted.find(std::string(key));
+        if (ours == wanted.end()) return true;
+        const auto theirs = found.find(std::string(key));
+        return theirs != found.end() && theirs->second == ours->second;
+    });
+}
+
+Error foreign(const std::string& what) {
+    return Error{
+        engine_errc::conflict,
+        what + " exists already and belongs to something else",
+        "remove or rename it, or rename the application"
+    };
+}
+
+/// Inspections of one listing, done by a few workers.
+struct Inspection {
+    explicit Inspection(Runtime& runtime) : done(runtime) {}
+    std::vector<std::string> ids;
+    std::vector<std::optional<ContainerState>> states;
+    std::optional<Error> error;
+    std::size_t next = 0;
+    std::size_t workers = 0;
+    Signal done;
+};
+
+Task<Result<ContainerState>> inspect_container(std::shared_ptr<DockerApi> api, std::string id) {
+    ApiCall call;
+    call.path = container_path(id, "/json");
+    call.doing = "inspect " + quoted("container", id);
+    const Result<boost::json::value> answer = co_await DockerApi::json(api, std::move(call));
+    if (answer.has_error()) co_return answer.error();
+    co_return container_state(*answer);
+}
+
+Task<> inspect_some(std::shared_ptr<DockerApi> api, std::shared_ptr<Inspection> work) {
+    while (work->next < work->ids.size() && !work->error) {
+        const std::size_t index = work->next++;
+        Result<ContainerState> state = co_await inspect_container(api, work->ids[index]);
+        if (state.has_value()) {
+            work->states[index] = std::move(*state);
+        } else if (state.error().code != engine_errc::not_found) {
+            work->error = state.error();
+        }
+    }
+    --work->workers;
+    work->done.notify();
+}
+
+/// The next piece of a pull, kept outside the coroutine that may be cut off.
+Task<> next_piece(http::ClientStream* stream, std::optional<Result<std::optional<std::string>>>* out) {
+    Result<std::optional<std::string>> piece = co_await stream->next();
+    out->emplace(std::move(piece));
+}
+
+class DockerEngine final : public Engine {
+public:
+    DockerEngine(Runtime& runtime, std::string socket)
+        : api_(std::make_shared<DockerApi>(runtime, std::move(socket))) {}
+
+    Task<Result<EngineInfo>> info() override;
+    Task<Result<std::vector<ContainerState>>> containers(LabelMap labels) override;
+    Task<Result<ContainerState>> inspect(std::string id) override {
+        return inspect_container(api_, std::move(id));
+    }
+    Task<Result<std::string>> create_container(std::string name, boost::json::object body) override;
+    Task<Result<void>> start(std::string id) override;
+    Task<Result<void>> stop(std::string id, Duration grace) override;
+    Task<Result<void>> remove_container(std::string id) override;
+    Task<Result<void>> rename(std::string id, std::string name) override;
+    Task<Result<void>> put_archive(std::string id, std::string path, std::string tar) override;
+    Task<Result<std::vector<std::string>>> networks(LabelMap labels) override;
+    Task<Result<void>> create_network(std::string name, boost::json::object body) override;
+    Task<Result<void>> remove_network(std::string name) override;
+    Task<Result<void>> connect_network(
+        std::string network, std::string container, boost::json::object endpoint
+    ) override;
+    Task<Result<std::vector<std::string>>> volumes(LabelMap labels) override;
+    Task<Result<void>> create_volume(std::string name, boost::json::object body) override;
+    Task<Result<void>> remove_volume(std::string name) override;
+    Task<Result<ImageState>> image(std::string reference) override;
+    Task<Result<void>> pull(std::string reference, std::string auth, PullProgress progress) override;
+    Task<Result<std::unique_ptr<EngineStream<EngineEvent>>>> events(LabelMap labels) override;
+    Task<Result<std::unique_ptr<EngineStream<LogLine>>>> logs(std::string id, LogQuery query) override;
+    Task<Result<std::unique_ptr<ExecSession>>> exec(std::string id, ExecQuery query) override;
+
+private:
+    /// A call whose answer matters only as success or failure.
+    Task<Result<void>> act(ApiCall call);
+    std::shared_ptr<DockerApi> api_;
+};
+
+Task<Result<void>> DockerEngine::act(ApiCall call) {
+    const Result<http::ClientResponse> answer = co_await DockerApi::call(api_, std::move(call));
+    if (answer.has_error()) co_return answer.error();
+    co_return Result<void>();
+}
+
+Task<Result<EngineInfo>> DockerEngine::info() {
+    Result<EngineInfo> info = co_await DockerApi::negotiate(api_);
+    if (info.has_error()) co_return info.error();
+    ApiCall call;
+    call.path = "/info";
+    call.doing = "ask the engine for its state";
+    const Result<boost::json::value> answer = co_await DockerApi::json(api_, std::move(call));
+    if (answer.has_error()) co_return answer.error();
+    info->id = text_at(*answer, "/ID");
+    if (info->kind == "podman") {
+        // Podman makes up a new id for every answer; where it keeps its containers is what stays.
+        info->id =
+            std::string(text_at(*answer, "/Name")) + ":" + std::string(text_at(*answer, "/DockerRootDir"));
+    }
+    if (info->architecture.empty())
+        info->architecture = normal_architecture(text_at(*answer, "/Architecture"));
+    co_return std::move(*info);
+}
+
+Task<Result<std::vector<ContainerState>>> DockerEngine::containers(LabelMap labels) {
+    ApiCall call;
+    call.path = "/containers/json" + api_query({{"all", "1"}, {"filters", label_filter(labels)}});
+    call.doing = "list containers";
+    const Result<boost::json::value> list = co_await DockerApi::json(api_, std::move(call));
+    if (list.has_error()) co_return list.error();
+    const auto work = std::make_shared<Inspection>(api_->runtime());
+    if (const auto* entries = list->if_array()) {
+        for (const boost::json::value& entry : *entries) work->ids.emplace_back(text_at(entry, "/Id"));
+    }
+    work->states.resize(work->ids.size());
+    work->workers = std::min(kInspectsAtOnce, work->ids.size());
+    TaskGroup group(api_->runtime());
+    for (std::size_t i = 0; i < work->workers; ++i) group.spawn("engine.inspect", inspect_some(api_, work));
+    while (work->workers > 0) co_await work->done.wait();
+    if (work->error) co_return *work->error;
+    std::vector<ContainerState> out;
+    for (std::optional<ContainerState>& state : work->states) {
+        if (state) out.push_back(std::move(*state));
+    }
+    co_return out;
+}
+
+Task<Result<std::string>> DockerEngine::create_container(std::string name, boost::json::object body) {
+    ApiCall call;
+    call.method = http::Method::post;
+    call.path = "/containers/create" + api_query({{"name", name}});
+    call.body = boost::json::serialize(body);
+    call.doing = "create " + quoted("container", name);
+    call.deadline = kSlow;
+    const Result<boost::json::value> answer = co_await DockerApi::json(api_, std::move(call));
+    if (answer.has_error()) co_return answer.error();
+    co_return std::string(text_at(*answer, "/Id"));
+}
+
+Task<Result<void>> DockerEngine::start(std::string id) {
+    ApiCall call;
+    call.method = http::Method::post;
+    call.path = container_path(id, "/start");
+    call.doing = "start " + quoted("container", id);
+    call.deadline = kSlow;
+    return act(std::move(call));
+}
+
+Task<Result<void>> DockerEngine::stop(std::string id, Duration grace) {
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(grace).count();
+    ApiCall call;
+    call.method = http::Method::post;
+    call.path = container_path(id, "/stop" + api_query({{"t", std::to_string(seconds)}}));
+    call.doing = "stop " + quoted("container", id);
+    call.deadline = grace + kSlow;
+    return act(std::move(call));
+}
+
+Task<Result<void>> DockerEngine::remove_container(std::string id) {
+    constexpr Duration kPause{200};
+    constexpr int kAttempts = 50;
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+        ApiCall call;
+        call.method = http::Method::del;
+        call.path = container_path(id, "?force=1&v=1");
+        call.doing = "remove " + quoted("container", id);
+        call.deadline = kSlow;
+        call.fine_too = {404};
+        Result<void> removed = co_await act(std::move(call));
+        const bool is_under_way = removed.has_error() && removed.error().code == engine_errc::conflict &&
+                                  removed.error().detail.find("already in progress") != std::string::npos;
+        if (!is_under_way) co_return removed;
+        co_await sleep_for(api_->runtime(), kPause);
+    }
+    co_return Error{engine_errc::conflict, "the engine is still removing " + quoted("container", id)};
+}
+
+Task<Result<void>> DockerEngine::rename(std::string id, std::string name) {
+    ApiCall call;
+    call.method = http::Method::post;
+    call.path = container_path(id, "/rename" + api_query({{"name", name}}));
+    call.doing = "rename " + quoted("container", id) + " to '" + name + "'";
+    return act(std::move(call));
+}
+
+Task<Result<void>> DockerEngine::put_archive(std::string id, std::string path, std::string tar) {
+    if (tar.size() > kFilesAtOnce) {
+        co_return Error{
+            errc::too_large, "the files of " + quoted("container", id) + " have more than 64 MiB"
+        };
+    }
+    ApiCall call;
+    call.method = http::Method::put;
+    call.path = container_path(id, "/archive" + api_query({{"path", path}}));
+    call.body = std::move(tar);
+    call.content_type = "application/x-tar";
+    call.doing = "put files into " + quoted("container", id);
+    call.deadline = kSlow;
+    const Result<void> put = co_await act(std::move(call));
+    co_return put;
+}
+
+Task<Result<std::vector<std::string>>> DockerEngine::networks(LabelMap labels) {
+    ApiCall call;
+    call.path = "/networks" + api_query({{"filters", label_filter(labels)}});
+    call.doing = "list networks";
+    const Result<boost::json::value> list = co_await DockerApi::json(api_, std::move(call));
+    if (list.has_error()) co_return list.error();
+    std::vector<std::string> names;
+    if (const auto* entries = list->if_array()) {
+        for (const boost::json::value& entry : *entries) names.emplace_back(text_at(entry, "/Name"));
+    }
+    co_return names;
+}
+
+Task<Result<void>> DockerEngine::create_network(std::string name, boost::json::object body) {
+    const auto* given = body.if_contains("Labels");
+    const LabelMap wanted = label_map(given == nullptr ? nullptr : given->if_object());
+    body["Name"] = name;
+    ApiCall call;
+    call.method = http::Method::post;
+    call.path = "/networks/create";
+    call.body = boost::json::serialize(body);
+    call.doing = "create " + quoted("network", name);
+    call.deadline = kSlow;
+    call.fine_too = {409};
+    const Result<http::ClientResponse> created = co_await DockerApi::call(api_, std::move(call));
+    if (created.has_error()) co_return created.error();
+    if (created->status != 409) co_return Result<void>();
+    ApiCall look;
+    look.path = "/networks/" + http::percent_encode(name);
+    look.doing = "inspect " + quoted("network", name);
+    const Result<boost::json::value> present = co_await DockerApi::json(api_, std::move(look));
+    if (present.has_error()) co_return present.error();
+    const LabelMap found = label_map(object_at(*present, "/Labels"));
+    const bool is_ours = same_owner(
+        wanted, found, {label::kManagedBy, label::kTarget, label::kInstance, label::kApp, label::kComponent}
+    );
+    if (!is_ours) co_return foreign(quoted("network", name));
+    co_return Result<void>();
+}
+
+Task<Result<void>> DockerEngine::remove_network(std::string name) {
+    ApiCall call;
+    call.method = http::Method::del;
+    call.path = "/networks/" + http::percent_encode(name);
+    call.doing = "remove " + quoted("network", name);
+    call.deadline = kSlow;
+    call.fine_too = {404};
+    Result<void> removed = co_await act(std::move(call));
+    // Docker answers 403 while containers are on it.
+    if (removed.has_error() && removed.error().detail.find("active endpoints") != std::string::npos) {
+        co_return Error{engine_errc::conflict, removed.error().detail, "disconnect its containers first"};
+    }
+    co_return removed;
+}
+
+Task<Result<void>> DockerEngine::connect_network(
+    std::string network, std::string container, boost::json::object endpoint
+) {
+    boost::json::object body;
+    body["Container"] = container;
+    body["EndpointConfig"] = std::move(endpoint);
+    ApiCall call;
+    call.method = http::Method::post;
+    call.path = "/networks/" + http::percent_encode(network) + "/connect";
+    call.body = boost::json::serialize(body);
+    call.doing = "connect " + quoted("container", container) + " to " + quoted("network", network);
+    call.deadline = kSlow;
+    return act(std::move(call));
+}
+
+Task<Result<std::vector<std::string>>> DockerEngine::volumes(LabelMap labels) {
+    ApiCall call;
+    call.path = "/volumes" + api_query({{"filters", label_filter(labels)}});
+    call.doing = "list volumes";
+    const Result<boost::json::value> list = co_await DockerApi::json(api_, std::move(call));
+    if (list.has_error()) co_return list.error();
+    std::vector<std::string> names;
+    if (const auto* entries = array_at(*list, "/Volumes")) {
+        for (const boost::json::value& entry : *entries) names.emplace_back(text_at(entry, "/Name"));
+    }
+    co_return names;
+}
+
+Task<Result<void>> DockerEngine::create_volume(std::string name, boost::json::object body) {
+    const auto* given = body.if_contains("Labels");
+    const LabelMap wanted = label_map(given == nullptr ? nullptr : given->if_object());
+    body["Name"] = name;
+    ApiCall call;
+    call.method = http::Method::post;
+    call.path = "/volumes/create";
+    call.body = boost::json::serialize(body);
+    call.doing = "create " + quoted("volume", name);
+    call.deadline = kSlow;
+    // An existing volume comes back as it is, data and labels; it may outlive the application that made it,
+    // but never serve another one.
+    const Result<boost::json::value> volume = co_await DockerApi::json(api_, std::move(call));
+    if (volume.has_error()) co_return volume.error();
+    const LabelMap found = label_map(object_at(*volume, "/Labels"));
+    const bool is_ours =
+        same_owner(wanted, found, {label::kManagedBy, label::kProject, label::kApp, label::kComponent});
+    if (!is_ours) co_return foreign(quoted("volume", name));
+    co_return Result<void>();
+}
+
+Task<Result<void>> DockerEngine::remove_volume(std::string name) {
+    ApiCall call;
+    call.method = http::Method::del;
+    call.path = "/volumes/" + http::percent_encode(name);
+    call.doing = "remove " + quoted("volume", name);
+    call.deadline = kSlow;
+    call.fine_too = {404};
+    return act(std::move(call));
+}
+
+Task<Result<ImageState>> DockerEngine::image(std::string reference) {
+    ApiCall call;
+    call.path = "/images/" + image_path(reference) + "/json";
+    call.doing = "find " + quoted("image", reference);
+    const Result<boost::json::value> answer = co_await DockerApi::json(api_, std::move(call));
+    if (answer.has_value()) co_return image_state(*answer);
+    Error error = answer.error();
+    if (error.code == engine_errc::not_found) error.code = engine_errc::image_not_found;
+    co_return error;
+}
+
+Task<Result<void>> DockerEngine::pull(std::string reference, std::string auth, PullProgress progress) {
+    const Result<ImageReference> parts = parse_image_reference(reference);
+    if (parts.has_error()) co_return parts.error();
+    ApiCall call;
+    call.method = http::Method::post;
+    call.path = "/images/create" + api_query(
+                                       {{"fromImage", parts->registry + "/" + parts->repository},
+                                        {"tag", parts->digest.empty() ? parts->tag : parts->digest}}
+                                   );
+    call.doing = "pull " + quoted("image", reference);
+    // The engine answers once the registry has, which may take its time to find out.
+    call.deadline = kSlow;
+    if (!auth.empty()) call.headers["X-Registry-Auth"] = std::move(auth);
+    Result<std::unique_ptr<http::ClientStream>> stream = co_await DockerApi::stream(api_, std::move(call));
+    if (stream.has_error()) {
+        Error error = stream.error();
+        if (error.code == engine_errc::not_found) error.code = engine_errc::image_not_found;
+        co_return error;
+    }
+    JsonSplitter splitter;
+    PullTally tally;
+    while (true) {
+        std::optional<Result<std::optional<std::string>>> piece;
+        const bool in_time =
+            co_await finish_within(api_->runtime(), kPullSilence, next_piece(stream->get(), &piece));
+        if (!in_time || !piece) {
+            co_return Error{
+                engine_errc::failed,
+                "cannot pull " + quoted("image", reference) + ": nothing came for 5 minutes",
+                "check the node's connection to " + parts->registry
+            };
+        }
+        if (piece->has_error()) co_return api_->broken(piece->error());
+        if (!(*piece)->has_value()) co_return Result<void>();
+        splitter.feed(***piece);
+        while (true) {
+            const Result<std::optional<boost::json::value>> line = splitter.next();
+            if (line.has_error()) co_return line.error();
+            if (!line->has_value()) break;
+            const Result<void> taken = tally.line(**line, reference);
+            if (taken.has_error()) co_return taken.error();
+        }
+        if (progress) progress(tally.current(), tally.total());
+    }
+}
+
+Task<Result<std::unique_ptr<EngineStream<EngineEvent>>>> DockerEngine::events(LabelMap labels) {
+    ApiCall call;
+    call.path = "/events" + api_query({{"filters", label_filter(labels, "container")}});
+    call.doing = "follow the engine's events";
+    Result<std::unique_ptr<http::ClientStream>> stream = co_await DockerApi::stream(api_, std::move(call));
+    if (stream.has_error()) co_return stream.error();
+    co_return std::unique_ptr<EngineStream<EngineEvent>>(
+        std::make_unique<DockerEvents>(api_, std::move(*stream))
+    );
+}
+
+Task<Result<std::unique_ptr<EngineStream<LogLine>>>> DockerEngine::logs(std::string id, LogQuery query) {
+    // Only the container's configuration says in which of the two formats the logs come.
+    ApiCall look;
+    look.path = container_path(id, "/json");
+    look.doing = "inspect " + quoted("container", id);
+    const Result<boost::json::value> container = co_await DockerApi::json(api_, std::move(look));
+    if (container.has_error()) co_return container.error();
+    const bool tty = flag_at(*container, "/Config/Tty");
+    ApiCall call;
+    call.path =
+        container_path(id, "/logs") +
+        api_query(
+            {{"stdout", "1"},
+             {"stderr", "1"},
+             {"timestamps", "1"},
+             {"follow", query.follow ? "1" : ""},
+             {"since", query.since_ms ? engine_seconds(std::max<std::int64_t>(0, *query.since_ms)) : ""},
+             {"tail", query.tail ? std::to_string(*query.tail) : ""}}
+        );
+    call.doing = "read the logs of " + quoted("container", id);
+    Result<std::unique_ptr<http::ClientStream>> stream = co_await DockerApi::stream(api_, std::move(call));
+    if (stream.has_error()) co_return stream.error();
+    co_return std::unique_ptr<EngineStream<LogLine>>(
+        std::make_unique<DockerLogs>(api_, std::move(*stream), tty)
+    );
+}
+
+Task<Result<std::unique_ptr<ExecSession>>> DockerEngine::exec(std::string id, ExecQuery query) {
+    boost::json::array command;
+    for (std::string& word : query.command) command.emplace_back(std::move(word));
+    boost::json::object body{
+        {"AttachStdin", query.interactive}, {"AttachStdout", true}, {"AttachStderr", true}, {"Tty", query.tty}
+    };
+    body["Cmd"] = std::move(command);
+    ApiCall create;
+    create.method = http::Method::post;
+    create.path = container_path(id, "/exec");
+    create.body = boost::json::serialize(body);
+    create.doing = "run a command in " + quoted("container", id);
+    const std::string doing = create.doing;
+    const Result<boost::json::value> created = co_await DockerApi::json(api_, std::move(create));
+    if (created.has_error()) co_return created.error();
+    std::string exec_id(text_at(*created, "/Id"));
+    ApiCall start;
+    start.method = http::Method::post;
+    start.path = "/exec/" + http::percent_encode(exec_id) + "/start";
+    start.body = boost::json::serialize(boost::json::object{{"Detach", false}, {"Tty", query.tty}});
+    start.doing = doing;
+    start.headers["Connection"] = "Upgrade";
+    start.headers["Upgrade"] = "tcp";
+    Result<std::unique_ptr<http::ClientStream>> stream = co_await DockerApi::stream(api_, std::move(start));
+    if (stream.has_error()) co_return stream.error();
+    co_return std::unique_ptr<ExecSession>(
+        std::make_unique<DockerExec>(api_, std::move(*stream), std::move(exec_id), query.tty)
+    );
+}
+
+}  // namespace
+
+std::unique_ptr<Engine> make_docker_engine(Runtime& runtime, std::string socket) {
+    return std::make_unique<DockerEngine>(runtime, std::move(socket));
+}
+
+}  // namespace icos::agent
