@@ -15,8 +15,8 @@
 namespace icos {
 
 /// store.full (507), store.corrupt, store.newer (a later version wrote it), store.locked (another controller has
-/// the directory open), store.busy (queue bound reached), store.history_gone (410), store.closed.
-enum class store_errc { full = 1, corrupt, newer, locked, busy, history_gone, closed };
+/// the directory open), store.busy (queue bound reached), store.history_gone (410), store.closed, store.io (503).
+enum class store_errc { full = 1, corrupt, newer, locked, busy, history_gone, closed, io };
 const ErrorDomain& store_domain() noexcept;
 inline boost::system::error_code make_error_code(store_errc e) noexcept { return {static_cast<int>(e), store_domain()}; }
 
@@ -90,6 +90,9 @@ public:
     [[nodiscard]] virtual Task<Result<std::uint64_t>> commit(ChangeSet changes) = 0;
     /// Events with seq > `after`, oldest first. store.history_gone if `after` is older than what is kept.
     virtual Task<Result<std::vector<Event>>> events(std::uint64_t after, std::size_t limit, EventFilter filter) = 0;
+    /// The newest `limit` events that match, oldest first.
+    virtual Task<Result<std::vector<Event>>> recent(std::size_t limit, EventFilter filter);
+    virtual std::uint64_t first_event() const { return 1; }  ///< lowest seq that is still kept
     virtual std::uint64_t last_event() const = 0;   ///< highest durable seq
     virtual std::uint64_t last_version() const = 0; ///< highest durable version
     using EventListener = std::function<void(const std::shared_ptr<const Event>&)>;

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "icos/async/signal.hpp"
+#include "icos/async/task_group.hpp"
+#include "icos/core/log.hpp"
+#include "icos/store/store.hpp"
+#include "sqlite/connection.hpp"
+#include "sqlite/directory_lock.hpp"
+#include "sqlite/event_table.hpp"
+#include "sqlite/schema.hpp"
+
+#include <deque>
+#include <list>
+#include <mutex>
+
+namespace icos {
+namespace {
+
+using store::Connection;
+using store::DirectoryLock;
+using store::EventTable;
+using store::SqliteError;
+using store::Statement;
+
+constexpr std::size_t kMaxBatch = 512;       // change sets in one transaction
+constexpr std::size_t kMaxPrune = 2000;      // events removed in one transaction
+constexpr std::uint64_t kPruneEvery = 1000;  // events between two looks at the retention
+
+/// One queued change set and whoever waits for it.
+struct Pending {
+    Pending(Runtime& runtime, ChangeSet set, std::uint64_t v)
+        : changes(std::move(set)), version(v), done(runtime) {}
+    ChangeSet changes;
+    std::uint64_t version;
+    std::vector<std::shared_ptr<const Event>> events;  // filled on the storage thread
+    std::optional<Result<std::uint64_t>> outcome;
+    Signal done;
+};
+
+/// Calls that stay registered while their token lives.
+template <class Function>
+class Listeners {
+public:
+    std::shared_ptr<void> add(Function function) {
+        list_->push_back(std::make_shared<Function>(std::move(function)));
+        auto position = std::prev(list_->end());
+        return std::shared_ptr<void>(nullptr, [list = list_, position](void*) { list->erase(position); });
+    }
+    template <class... Arguments>
+    void call(const Arguments&... arguments) const {
+        // A listener may add or remove listeners: go over a copy.
+        const std::vector<std::shared_ptr<Function>> now(list_->begin(), list_->end());
+        for (const auto& function : now) (*function)(arguments...);
+    }
+
+private:
+    std::shared_ptr<std::list<std::shared_ptr<Function>>> list_ =
+        std::make_shared<std::list<std::shared_ptr<Function>>>();
+};
+
+class SqliteStore final : public Store {
+public:
+    SqliteStore(Runtime& runtime, SqliteStoreOptions options)
+        : runtime_(runtime), options_(std::move(options)), wake_(runtime), tasks_(runtime) {}
+
+    /// Blocking: before the loop runs.
+    Result<void> open() {
+        try {
+            if (options_.lock_directory) {
+                const std::string directory = options_.path.substr(0, options_.path.rfind('/'));
+                if (Result<void> locked = lock_.acquire(directory); locked.has_error()) return locked;
+            }
+            writer_ = std::make_unique<Connection>(options_.path, Connection::Mode::read_write, options_.vfs);
+            if (Result<void> migrated = migrate(*writer_, options_.path); migrated.has_error())
+                return migrated;
+            state_ = EventTable(*writer_).state();
+            next_version_ = state_.last_version + 1;
+            if (options_.vfs.empty()) {
+                reader_ =
+                    std::make_unique<Connection>(options_.path, Connection::Mode::read_only, options_.vfs);
+            }
+        } catch (const SqliteError& error) {
+            return to_error(error);
+        }
+        tasks_.spawn("store.writer", write_loop());
+        return {};
+    }
+
+    Task<Result<std::vector<Row>>> load(std::string kind) override {
+        return read<std::vector<Row>>([kind = std::move(kind)](Connection& connection) {
+            Statement& query =
+                connection.prepare("SELECT id, body, version FROM resources WHERE kind = ?1 ORDER BY id");
+            query.bind(1, kind);
+            std::vector<Row> rows;
+            while (query.step()) {
+                rows.push_back(
+                    {kind, query.text(0), query.text(1), static_cast<std::uint64_t>(query.integer(2))}
+                );
+            }
+            return rows;
+        });
+    }
+
+    Task<Result<std::uint64_t>> commit(ChangeSet changes) override {
+        if (closing_) return refused(Error{store_errc::closed, "the controller is shutting down"});
+        auto pending = std::make_shared<Pending>(runtime_, std::move(changes), next_version_++);
+        queue_.push_back(pending);
+        if (queue_.size() > options_.max_queue) {
+            // The caller's memory already holds the change, so it has to be dropped like a failed commit.
+            drop({}, Error{store_errc::busy, "too many changes wait for the disk", "try again in a moment"});
+        }
+        wake_.notify();
+        return wait(std::move(pending));
+    }
+
+    Task<Result<std::vector<Event>>> events(std::uint64_t after, std::size_t limit, EventFilter filter)
+        override {
+        if (after + 1 < state_.first_event) {
+            return gone(after);
+        }
+        return read<std::vector<Event>>([=, filter = std::move(filter)](Connection& connection) {
+            return EventTable(connection).after(after, limit, filter);
+        });
+    }
+
+    Task<Result<std::vector<Event>>> recent(std::size_t limit, EventFilter filter) override {
+        return read<std::vector<Event>>([=, filter = std::move(filter)](Connection& connection) {
+            return EventTable(connection).newest(limit, filter);
+        });
+    }
+
+    std::uint64_t first_event() const override { return state_.first_event; }
+    std::uint64_t last_event() const override { return state_.last_event; }
+    std::uint64_t last_version() const override { return state_.last_version; }
+    std::shared_ptr<void> on_event(EventListener listener) override {
+        return events_.add(std::move(listener));
+    }
+    std::shared_ptr<void> on_dropped(std::function<void()> listener) override {
+        return dropped_.add(std::move(listener));
+    }
+
+    Task<> close() override {
+        closing_ = true;
+        wake_.notify();
+        while (!drained_) co_await wake_.wait();
+        co_await tasks_.stop(Duration{1000});
+        co_await offload(runtime_, Pool::storage, [this] {
+            const std::lock_guard guard(reading_);
+            reader_.reset();
+            writer_.reset();
+        });
+    }
+
+private:
+    template <class Value, class Query>
+    Task<Result<Value>> read(Query query) {
+        // Without a connection of their own (another VFS), reads take their turn on the storage thread.
+        const Pool pool = options_.vfs.empty() ? Pool::blocking : Pool::storage;
+        return offload(runtime_, pool, [this, query = std::move(query)]() mutable -> Result<Value> {
+            const std::lock_guard guard(reading_);
+            Connection* connection = reader_ ? reader_.get() : writer_.get();
+            if (connection == nullptr) return Error{store_errc::closed, "the store is closed"};
+            try {
+                return query(*connection);
+            } catch (const SqliteError& error) {
+                return to_error(error);
+            }
+        });
+    }
+
+    static Task<Result<std::uint64_t>> refused(Error error) { co_return error; }
+
+    Task<Result<std::vector<Event>>> gone(std::uint64_t after) {
+        co_return Error{
+            store_errc::history_gone,
+            "events after " + std::to_string(after) + " are no longer kept; the oldest is " +
+                std::to_string(state_.first_event),
+            "list again from the newest and follow from there"
+        };
+    }
+
+    static Task<Result<std::uint64_t>> wait(std::shared_ptr<Pending> pending) {
+        while (!pending->outcome) co_await pending->done.wait();
+        co_return *pending->outcome;
+    }
+
+    Task<> write_loop() {
+        for (;;) {
+            while (queue_.empty() && !closing_) co_await wake_.wait();
+            if (queue_.empty()) break;
+            std::vector<std::shared_ptr<Pending>> batch;
+            while (!queue_.empty() && batch.size() < kMaxBatch) {
+                batch.push_back(std::move(queue_.front()));
+                queue_.pop_front();
+            }
+            const WallTime now = runtime_.wall();
+            const Result<EventTable::State> written = co_await offload(
+                runtime_, Pool::storage, [this, batch, now] { return write(batch, now, state_); }
+            );
+            if (written.has_error()) {
+                drop(std::move(batch), written.error());
+                continue;
+            }
+            state_ = *written;
+            for (const auto& pending : batch) {
+                for (const auto& event : pending->events) events_.call(event);
+                pending->outcome = pending->version;
+                pending->done.notify();
+            }
+        }
+        drained_ = true;
+        wake_.notify();
+    }
+
+    /// Everything of `batch` and of the queue fails: later changes were made on memory that never became
+    /// durable.
+    void drop(std::vector<std::shared_ptr<Pending>> batch, const Error& error) {
+        batch.insert(batch.end(), queue_.begin(), queue_.end());
+        queue_.clear();
+        next_version_ = state_.last_version + 1;
+        log_.error("changes were dropped", error);
+        dropped_.call();
+        for (const auto& pending : batch) {
+            pending->outcome = error;
+            pending->done.notify();
+        }
+    }
+
+    /// Storage thread: one transaction, a savepoint per change set.
+    Result<EventTable::State> write(
+        const std::vector<std::shared_ptr<Pending>>& batch, WallTime now, EventTable::State state
+    ) {
+        try {
+            EventTable table(*writer_);
+            store::Transaction transaction(*writer_);
+            for (const auto& pending : batch) {
+                writer_->execute("SAVEPOINT change_set");
+                state.last_version = pending->version;
+                apply(pending->changes.changes, pending->version);
+                pending->events.clear();
+                for (const EventDraft& draft : pending->changes.events) {
+                    auto event = std::make_shared<Event>();
+                    static_cast<EventDraft&>(*event) = draft;
+                    event->seq = ++state.last_event;
+                    event->version = pending->version;
+                    event->at = now;
+                    table.insert(*event);
+                    pending->events.push_back(std::move(event));
+                }
+                writer_->execute("RELEASE change_set");
+            }
+            if (state.last_event / kPruneEvery != pruned_at_) {
+                pruned_at_ = state.last_event / kPruneEvery;
+                state.first_event =
+                    table.prune(now - options_.event_age, options_.event_bytes, kMaxPrune, state);
+            }
+            table.set_state(state);
+            transaction.commit();
+            return state;
+        } catch (const SqliteError& error) {
+            return to_error(error);
+        }
+    }
+
+    void apply(const std::vector<Change>& changes, std::uint64_t version) {
+        for (const Change& change : changes) {
+            if (change.body) {
+                writer_
+                    ->prepare(
+                        "INSERT INTO resources (kind, id, version, body) VALUES (?1, ?2, ?3, ?4) "
+                        "ON CONFLICT (kind, id) DO UPDATE SET version = excluded.version, body = "
+                        "excluded.body"
+                    )
+                    .bind(1, change.kind)
+                    .bind(2, change.id)
+                    .bind(3, static_cast<std::int64_t>(version))
+                    .bind(4, *change.body)
+                    .run();
+            } else {
+                writer_->prepare("DELETE FROM resources WHERE kind = ?1 AND id = ?2")
+                    .bind(1, change.kind)
+                    .bind(2, change.id)
+                    .run();
+            }
+        }
+    }
+
+    Runtime& runtime_;
+    SqliteStoreOptions options_;
+    Log log_{"store"};
+    DirectoryLock lock_;
+    std::unique_ptr<Connection> writer_;  // storage thread, once open
+    std::unique_ptr<Connection> reader_;  // under reading_
+    std::mutex reading_;
+    EventTable::State state_;      // what is durable
+    std::uint64_t pruned_at_ = 0;  // storage thread
+    std::uint64_t next_version_ = 1;
+    std::deque<std::shared_ptr<Pending>> queue_;
+    Listeners<EventListener> events_;
+    Listeners<std::function<void()>> dropped_;
+    bool closing_ = false;
+    bool drained_ = false;
+    Signal wake_;
+    TaskGroup tasks_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> open_sqlite_store(Runtime& runtime, const SqliteStoreOptions& options) {
+    auto store = std::make_unique<SqliteStore>(runtime, options);
+    if (const Result<void> opened = store->open(); opened.has_error()) return opened.error();
+    return std::unique_ptr<Store>(std::move(store));
+}
+
+}  // namespace icos
