@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "icos/store/disk.hpp"
+#include "rng.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace icos::sim {
+
+/// How a machine or process ended, as its disk feels it.
+enum class Ending {
+    kill,        ///< the process only: what it wrote is in the page cache and stays
+    power_loss,  ///< what was not synced survives wholly, partly, torn, or not at all
+};
+
+/// Which syncs lie, and which were called: shared by all disks of a world.
+struct SyncLedger {
+    std::string ignored;                          ///< name of the sync that does nothing
+    std::map<std::string, std::uint64_t> called;  ///< name -> calls
+};
+
+/// A disk with a page cache. A write is in the cache at once and on the platter after a sync of the file; a
+/// name (creation, rename, removal) is on the platter after a sync of its directory. At a power loss each
+/// file keeps what was synced and, of the rest, nothing, everything, a prefix, or any 512-byte sectors; each
+/// directory keeps a prefix of its unsynced changes.
+///
+/// Syncs are named `<role>.<file name with '_' for '.'>` ("agent.accepted_log") and `<role>.directory`.
+class SimDisk final : public Disk {
+public:
+    SimDisk(std::string role, std::shared_ptr<SyncLedger> ledger);
+
+    Result<std::unique_ptr<File>> open(const std::string& path) override;
+    Result<std::string> read_all(const std::string& path) override;
+    bool exists(const std::string& path) override;
+    Result<void> rename(const std::string& from, const std::string& to) override;
+    Result<void> remove(const std::string& path) override;
+    Result<void> sync_directory(const std::string& directory) override;
+    Result<void> make_directory(const std::string& path) override;
+    Result<std::vector<std::string>> list(const std::string& directory) override;
+    Result<std::uint64_t> free_bytes(const std::string& path) override;
+
+    /// The disk that a next process finds. This one may go on being written to; nobody will see it.
+    std::unique_ptr<SimDisk> after(Ending ending, Rng& rng) const;
+
+    /// Calls `then` at the end of the `operations`-th change from now (write, sync, rename …).
+    void arm(std::uint64_t operations, std::function<void()> then);
+    void disarm() { armed_ = nullptr; }
+
+    void set_full(bool full) noexcept { full_ = full; }
+    bool full() const noexcept { return full_; }
+    std::uint64_t bytes_written() const noexcept { return bytes_written_; }
+    /// True while something written has not been synced.
+    bool has_unsynced() const;
+
+    // For the SQLite VFS, which names its syncs after the part of the database.
+    struct Inode;
+    std::shared_ptr<Inode> find(const std::string& path) const;
+    std::shared_ptr<Inode> create(const std::string& path);
+    Result<void> write(Inode& inode, std::uint64_t offset, std::string_view bytes);
+    void truncate(Inode& inode, std::uint64_t size);
+    void sync(Inode& inode, const std::string& name);
+    void sync_names(const std::string& directory, const std::string& name);
+    static const std::string& content(const Inode& inode);
+    const std::string& role() const noexcept { return role_; }
+
+private:
+    class OpenFile;
+    struct NameChange {
+        std::string directory;
+        std::string path;
+        std::shared_ptr<Inode> inode;  ///< null = the name goes
+        std::string also_removed;      ///< old name of a rename: one journalled step
+    };
+    void change_name(NameChange change);
+    static void apply(std::map<std::string, std::shared_ptr<Inode>>& names, const NameChange& change);
+    bool lies(const std::string& name);
+    void changed();
+
+    std::string role_;
+    std::shared_ptr<SyncLedger> ledger_;
+    std::map<std::string, std::shared_ptr<Inode>> names_;
+    std::map<std::string, std::shared_ptr<Inode>> durable_names_;
+    std::vector<NameChange> pending_names_;
+    std::set<std::string> directories_;
+    bool full_ = false;
+    std::uint64_t bytes_written_ = 0;
+    std::uint64_t armed_after_ = 0;
+    std::function<void()> armed_;
+};
+
+}  // namespace icos::sim
