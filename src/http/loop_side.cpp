@@ -92,20 +92,20 @@ Task<SocketAdmission> admit_socket_on_loop(std::shared_ptr<ServerState> state, R
     co_return admission;
 }
 
-Task<> run_socket_on_loop(
+Task<bool> run_socket_on_loop(
     std::shared_ptr<ServerState> state,
     const SocketRoute* route,
     Request request,
     std::shared_ptr<WebSocketCore> core
 ) {
     auto frames = open_frames(std::move(core), state->loop);
-    if (!state->is_alive) co_return;
+    if (!state->is_alive) co_return false;
     const std::string path = request.path;
     const std::string request_id = request.request_id;
     try {
         co_await route->handler(std::move(request), std::move(frames));
     } catch (const boost::system::system_error& e) {
-        if (e.code() == boost::asio::error::operation_aborted) co_return;
+        if (e.code() == boost::asio::error::operation_aborted) co_return true;
         Log("http").error(
             "a WebSocket's handler failed", {{"path", path}, {"request", request_id}, {"error", e.what()}}
         );
@@ -114,6 +114,7 @@ Task<> run_socket_on_loop(
             "a WebSocket's handler failed", {{"path", path}, {"request", request_id}, {"error", e.what()}}
         );
     }
+    co_return true;
 }
 
 Task<std::optional<std::string>> next_piece_on_loop(std::shared_ptr<BodyStream> stream) {

@@ -27,8 +27,8 @@ struct SocketAdmission {
     Response refusal;  ///< if there is no route
 };
 Task<SocketAdmission> admit_socket_on_loop(std::shared_ptr<ServerState> state, Request request);
-/// Runs the socket's handler to its end. An escaping exception is logged.
-Task<> run_socket_on_loop(
+/// Runs the socket's handler to its end; false if it was not run. An escaping exception is logged.
+Task<bool> run_socket_on_loop(
     std::shared_ptr<ServerState> state,
     const SocketRoute* route,
     Request request,

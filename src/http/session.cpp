@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/session.hpp"
 
+#include "http/hop.hpp"
 #include "icos/core/log.hpp"
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <algorithm>
@@ -16,7 +14,6 @@ namespace icos::http {
 namespace asio = boost::asio;
 namespace {
 
-constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kReadSize = 8U << 10U;
 constexpr std::size_t kMaxRequestId = 64;
 constexpr std::size_t kMaxWatched = 64U << 10U;
@@ -33,16 +30,6 @@ bool is_request_id(std::string_view text) {
 std::string_view header_or_empty(const Headers& headers, std::string_view name) {
     const auto it = headers.find(name);
     return it == headers.end() ? std::string_view{} : std::string_view(it->second);
-}
-
-/// Runs `task` on the loop and resumes here with its result; `cancel` reaches the task.
-template <class T>
-Task<std::pair<std::exception_ptr, T>> hop(
-    asio::any_io_executor loop, asio::cancellation_signal* cancel, Task<T> task
-) {
-    auto token = asio::bind_cancellation_slot(cancel->slot(), kTuple);
-    auto [failed, value] = co_await asio::co_spawn(loop, std::move(task), token);
-    co_return std::pair<std::exception_ptr, T>(failed, std::move(value));
 }
 
 bool is_cancellation(const std::exception_ptr& failure) {
@@ -87,15 +74,24 @@ void Session::begin_stop() {
     asio::post(executor_, [self = shared_from_this()] {
         self->is_stopping_ = true;
         if (self->is_idle_ && self->transport_) self->transport_->close();
-        if (self->is_streaming_) self->cancel_.emit(asio::cancellation_type::terminal);
+        if (self->is_streaming_) self->cancel_hop();
         if (self->socket_) self->socket_->close();
     });
+}
+
+std::shared_ptr<HopControl> Session::start_hop() {
+    hop_ = std::make_shared<HopControl>(state_->loop);
+    return hop_;
+}
+
+void Session::cancel_hop() {
+    if (hop_) hop_->cancel();
 }
 
 void Session::abort() {
     asio::post(executor_, [self = shared_from_this()] {
         self->is_stopping_ = true;
-        self->cancel_.emit(asio::cancellation_type::terminal);
+        self->cancel_hop();
         if (self->transport_) self->transport_->close();
         if (self->socket_) self->socket_->close();
     });
@@ -214,8 +210,7 @@ Task<bool> Session::read_head(RequestParser* parser, bool is_first) {
 }
 
 Task<bool> Session::read_body(RequestParser* parser, Served* served) {
-    auto [failed, admission] =
-        co_await hop<Admission>(state_->loop, &cancel_, admit_on_loop(state_, served->head.request));
+    auto [failed, admission] = co_await hop(start_hop(), admit_on_loop(state_, served->head.request));
     if (failed) co_return co_await refuse_with(failed_response(failed, served->request_id), served);
     if (admission.refusal) co_return co_await refuse_with(std::move(*admission.refusal), served);
     const std::size_t limit = admission.body_limit;
@@ -276,8 +271,7 @@ Task<bool> Session::serve_one(bool is_first) {
         if (!has_body) co_return false;
     }
     if (served.head.is_websocket) co_return co_await serve_socket(&served);
-    auto [failed, response] =
-        co_await hop<Response>(state_->loop, &cancel_, answer_on_loop(state_, std::move(request)));
+    auto [failed, response] = co_await hop(start_hop(), answer_on_loop(state_, std::move(request)));
     if (failed) response = failed_response(failed, served.request_id);
     if (is_stopping_) served.context.keep_alive = false;
     if (response.stream) co_return co_await send_stream(std::move(response), &served);
@@ -313,8 +307,7 @@ Task<bool> Session::send_stream(Response response, Served* served) {
 
 Task<bool> Session::pump(std::shared_ptr<BodyStream> stream, bool is_chunked) {
     while (!is_gone_ && !is_stopping_) {
-        auto [failed, piece] =
-            co_await hop<std::optional<std::string>>(state_->loop, &cancel_, next_piece_on_loop(stream));
+        auto [failed, piece] = co_await hop(start_hop(), next_piece_on_loop(stream));
         if (failed && !is_cancellation(failed)) {
             // The client sees a body without its end; there is no status left to tell it by.
             Log("http").error("a streamed answer failed", {{"error", text_of(failed)}});
@@ -338,7 +331,7 @@ void Session::watch_for_end() {
         self->watched_bytes_ += bytes;
         if (ec) {
             self->is_gone_ = true;
-            self->cancel_.emit(asio::cancellation_type::terminal);
+            self->cancel_hop();
         } else if (self->watched_bytes_ < kMaxWatched) {
             self->watch_for_end();
         }
@@ -347,9 +340,7 @@ void Session::watch_for_end() {
 }
 
 Task<bool> Session::serve_socket(Served* served) {
-    auto [failed, admission] = co_await hop<SocketAdmission>(
-        state_->loop, &cancel_, admit_socket_on_loop(state_, served->head.request)
-    );
+    auto [failed, admission] = co_await hop(start_hop(), admit_socket_on_loop(state_, served->head.request));
     if (failed) co_return co_await send(failed_response(failed, served->request_id), served);
     if (admission.route == nullptr) co_return co_await send(std::move(admission.refusal), served);
     disarm();
@@ -361,9 +352,8 @@ Task<bool> Session::serve_socket(Served* served) {
     socket_ = *accepted;
     if (is_stopping_) socket_->close();
     state_->counters.sockets_open.fetch_add(1, std::memory_order_relaxed);
-    auto token = asio::bind_cancellation_slot(cancel_.slot(), kTuple);
     auto task = run_socket_on_loop(state_, admission.route, std::move(admission.request), socket_);
-    auto [escaped] = co_await asio::co_spawn(state_->loop, std::move(task), token);
+    co_await hop(start_hop(), std::move(task));
     state_->counters.sockets_open.fetch_sub(1, std::memory_order_relaxed);
     socket_->close();
     co_return false;

@@ -6,7 +6,6 @@
 #include "http/session_parser.hpp"
 #include "http/transport.hpp"
 
-#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <array>
@@ -14,6 +13,7 @@
 #include <string>
 
 namespace icos::http {
+class HopControl;
 
 /// Where a connection comes from.
 struct Origin {
@@ -66,6 +66,8 @@ private:
     void arm(Duration limit);
     void expire();
     void disarm();
+    std::shared_ptr<HopControl> start_hop();
+    void cancel_hop();
     void watch_for_end();
     void count(const Served& served, unsigned status);
 
@@ -74,7 +76,7 @@ private:
     boost::asio::any_io_executor executor_;
     Origin origin_;
     boost::asio::steady_timer timer_;
-    boost::asio::cancellation_signal cancel_;  ///< of the hop to the loop under way
+    std::shared_ptr<HopControl> hop_;  ///< the last hop to the loop
     std::shared_ptr<WebSocketCore> socket_;
     std::string unread_;
     std::array<char, 512> watched_{};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/websocket.hpp"
 
+#include "http/hop.hpp"
 #include "http/session_parser.hpp"
 #include "icos/http/router.hpp"
 #include "icos/link/session.hpp"
@@ -213,20 +214,20 @@ public:
         const std::shared_ptr<WebSocketCore> core = core_;
         if (closed_) co_return ended();
         if (!hops_) co_return co_await core->read();
-        // Spawned on the socket's executor; resumes here.
-        auto [failed, message] = co_await asio::co_spawn(core->get_executor(), read_on(core), kTuple);
-        if (failed) std::rethrow_exception(failed);
-        co_return std::move(*message);
+        auto outcome = co_await hop(std::make_shared<HopControl>(core->get_executor()), read_on(core));
+        if (outcome.failure) std::rethrow_exception(outcome.failure);
+        co_return std::move(*outcome.value);
     }
 
     Task<Result<void>> write(std::string frame) override {
         const std::shared_ptr<WebSocketCore> core = core_;
         if (closed_) co_return ended();
         if (!hops_) co_return co_await core->write(std::move(frame));
-        auto [failed, written] =
-            co_await asio::co_spawn(core->get_executor(), write_on(core, std::move(frame)), kTuple);
-        if (failed) std::rethrow_exception(failed);
-        co_return std::move(*written);
+        auto outcome = co_await hop(
+            std::make_shared<HopControl>(core->get_executor()), write_on(core, std::move(frame))
+        );
+        if (outcome.failure) std::rethrow_exception(outcome.failure);
+        co_return std::move(*outcome.value);
     }
 
     void close() override {
@@ -242,7 +243,7 @@ private:
         return Error{link::errc::closed, "the connection with " + core_->remote() + " was closed"};
     }
 
-    // co_spawn wants results that can be made from nothing.
+    // A hop wants results that can be made from nothing.
     static Task<std::optional<Result<std::string>>> read_on(std::shared_ptr<WebSocketCore> core) {
         auto message = co_await core->read();
         co_return std::optional<Result<std::string>>(std::move(message));
