@@ -14,7 +14,7 @@ answers() { [ -S "$socket" ] && curl -fsS --max-time 2 --unix-socket "$socket" h
 alive() { [ -n "$1" ] && kill -0 "$1" 2>/dev/null; }
 pid_of() { [ -f "$1" ] && cat "$1" || true; }
 is_ours() { # only end a process that still is what the pid file says: numbers are used again
-    tr '\0' ' ' <"/proc/$1/cmdline" 2>/dev/null | grep -qF -- "$2"
+    { tr '\0' ' ' <"/proc/$1/cmdline"; } 2>/dev/null | grep -qF -- "$2"
 }
 
 start() {

@@ -54,7 +54,6 @@ http::ClientRequest DockerApi::request(ApiCall& call) const {
     out.method = call.method;
     out.target = (version_.empty() ? std::string() : "/v" + version_) + call.path;
     out.headers = std::move(call.headers);
-    out.headers["Host"] = "localhost";
     if (!call.body.empty()) out.headers["Content-Type"] = call.content_type;
     out.body = std::move(call.body);
     return out;
