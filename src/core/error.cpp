@@ -4,6 +4,7 @@
 #include <boost/system/system_error.hpp>
 
 #include <array>
+#include <ostream>
 
 namespace icos {
 namespace {
@@ -67,6 +68,10 @@ std::string describe(const Error& error) {
 
 void throw_exception_from_error(const Error& error, const boost::source_location& /*where*/) {
     throw boost::system::system_error(error.code, describe(error));
+}
+
+std::ostream& operator<<(std::ostream& out, const Error& error) {
+    return out << describe(error);
 }
 
 }  // namespace icos

@@ -4,6 +4,7 @@
 #include <boost/system/error_code.hpp>
 #include <boost/system/result.hpp>
 
+#include <iosfwd>
 #include <memory>
 #include <span>
 #include <string>
@@ -70,6 +71,8 @@ std::string stable_code(const Error& error);
 ErrorKind kind_of(const Error& error) noexcept;
 /// "detail [code]; hint" on one line, for logs and terminals.
 std::string describe(const Error& error);
+/// As describe(); test output and Boost.System use it.
+std::ostream& operator<<(std::ostream& out, const Error& error);
 
 /// Found by Boost.System when `Result::value()` is called on an error.
 [[noreturn]] void throw_exception_from_error(const Error& error, const boost::source_location& where);
