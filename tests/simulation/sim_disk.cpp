@@ -52,7 +52,6 @@ void apply_write(std::string& content, const PendingWrite& write) {
 }  // namespace
 
 struct SimDisk::Inode {
-    std::string path;  ///< the name it was created with, for the names of syncs
     std::string content;
     std::string durable;
     std::vector<PendingWrite> pending;
@@ -93,7 +92,8 @@ struct SimDisk::Inode {
 
 class SimDisk::OpenFile final : public File {
 public:
-    OpenFile(SimDisk& disk, std::shared_ptr<Inode> inode) : disk_(disk), inode_(std::move(inode)) {}
+    OpenFile(SimDisk& disk, std::shared_ptr<Inode> inode, std::string path)
+        : disk_(disk), inode_(std::move(inode)), path_(std::move(path)) {}
     Result<std::uint64_t> size() override { return inode_->content.size(); }
     Result<std::string> read(std::uint64_t offset, std::size_t length) override {
         if (offset >= inode_->content.size()) return std::string();
@@ -107,13 +107,14 @@ public:
         return {};
     }
     Result<void> sync() override {
-        disk_.sync(*inode_, disk_.role_ + "." + label_of(inode_->path));
+        disk_.sync(*inode_, disk_.role_ + "." + label_of(path_));
         return {};
     }
 
 private:
     SimDisk& disk_;
     std::shared_ptr<Inode> inode_;
+    std::string path_;
 };
 
 SimDisk::SimDisk(std::string role, std::shared_ptr<SyncLedger> ledger)
@@ -130,7 +131,6 @@ const std::string& SimDisk::content(const Inode& inode) {
 
 std::shared_ptr<SimDisk::Inode> SimDisk::create(const std::string& path) {
     auto inode = std::make_shared<Inode>();
-    inode->path = path;
     change_name(NameChange{directory_of(path), path, inode, {}});
     return inode;
 }
@@ -138,7 +138,7 @@ std::shared_ptr<SimDisk::Inode> SimDisk::create(const std::string& path) {
 Result<std::unique_ptr<File>> SimDisk::open(const std::string& path) {
     std::shared_ptr<Inode> inode = find(path);
     if (!inode) inode = create(path);
-    return std::unique_ptr<File>(std::make_unique<OpenFile>(*this, std::move(inode)));
+    return std::unique_ptr<File>(std::make_unique<OpenFile>(*this, std::move(inode), path));
 }
 
 Result<std::string> SimDisk::read_all(const std::string& path) {
@@ -229,14 +229,19 @@ std::unique_ptr<SimDisk> SimDisk::after(Ending ending, Rng& rng) const {
         auto& kept = copies[inode.get()];
         if (!kept) {
             kept = std::make_shared<Inode>(*inode);
-            if (ending == Ending::power_loss) {
-                kept->content = inode->torn(rng);
+            if (ending != Ending::kill) {
+                if (ending == Ending::power_loss) kept->content = inode->torn(rng);
                 kept->durable = kept->content;
                 kept->pending.clear();
             }
         }
         return kept;
     };
+    if (ending == Ending::orderly) {
+        for (const auto& [path, inode] : names_) next->names_.emplace(path, copy(inode));
+        next->durable_names_ = next->names_;
+        return next;
+    }
     for (const auto& [path, inode] : durable_names_) next->durable_names_.emplace(path, copy(inode));
     if (ending == Ending::kill) {
         for (const auto& [path, inode] : names_) next->names_.emplace(path, copy(inode));

@@ -16,6 +16,7 @@ namespace icos::sim {
 /// How a machine or process ended, as its disk feels it.
 enum class Ending {
     kill,        ///< the process only: what it wrote is in the page cache and stays
+    orderly,     ///< a reboot that syncs everything first
     power_loss,  ///< what was not synced survives wholly, partly, torn, or not at all
 };
 

@@ -162,6 +162,9 @@ void SimNetwork::push(const std::shared_ptr<Connection>& connection, std::size_t
     const SimTime travel = delay(connection->ends[1 - to].host, end.host);
     const SimTime arrival = std::max({world_.now() + travel, end.last_arrival, end.stalled_until});
     end.last_arrival = arrival;
+    SimTime& latest = latest_arrival_[end.host];
+    if (arrival < latest) world_.count("fault.network.reordering");
+    latest = std::max(latest, arrival);
     end.bytes_under_way += frame.size();
     end.under_way.emplace_back(arrival, std::move(frame));
     if (!end.is_held) world_.at(arrival, nullptr, [this, connection, to] { arrive(connection, to); });

@@ -86,6 +86,8 @@ private:
     std::set<std::pair<std::string, std::string>> cut_;
     std::map<std::string, std::uint64_t> slowness_;
     std::set<std::string> down_;
+    std::map<std::string, SimTime>
+        latest_arrival_;  ///< per host: tells when one connection overtakes another
     std::function<void(const SentFrame&)> observer_;
 };
 

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace icos::sim {
+
+/// One component as the simulated user wants it. `revision` is unique over the run: it names the content.
+struct ComponentSpec {
+    std::string name{};
+    std::uint64_t revision = 0;
+    std::string image = "web";  ///< what its containers do, see traits_of()
+    std::uint32_t cpu_milli = 250;
+    std::uint64_t memory_mib = 128;
+    std::vector<std::string> zones{};  ///< one replica per value of the node label `zone`
+    bool has_health_check = false;
+    bool has_volume = false;
+    bool talks_to_first = false;  ///< joined by communication to the first component
+    std::size_t padding = 0;      ///< bytes of environment, to make it heavy
+    std::string restart = "unless-stopped";
+    std::size_t replicas() const { return zones.empty() ? 1 : zones.size(); }
+};
+
+struct AppSpec {
+    std::vector<ComponentSpec> components{};
+    const ComponentSpec* find(const std::string& component) const;
+};
+
+/// The descriptor a user would write for it.
+std::string descriptor_of(const std::string& app, const AppSpec& spec);
+
+}  // namespace icos::sim

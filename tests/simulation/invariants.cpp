@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "invariants.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/value.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace icos::sim {
+namespace {
+
+/// Below the lease of 30 s: the clocks of lease and of this check start at different ends of the wire.
+constexpr SimTime kMaybeLost = 20s;
+constexpr std::size_t kFrameHeader = 8;
+
+/// Value of a string member near the beginning of a JSON text; frames may hold only the first part of a
+/// message.
+std::string member(std::string_view json, std::string_view name) {
+    const std::string key = "\"" + std::string(name) + "\":\"";
+    const auto at = json.find(key);
+    if (at == std::string_view::npos) return {};
+    const auto begin = at + key.size();
+    const auto end = json.find('"', begin);
+    return end == std::string_view::npos ? std::string() : std::string(json.substr(begin, end - begin));
+}
+
+std::string key_of(const SimNode& node, const SimContainer& container) {
+    return node.name() + " " + container.label("icos.eu/placement") + " " +
+           container.label("icos.eu/service") + " " + container.revision;
+}
+
+}  // namespace
+
+std::string app_of(const SimContainer& container) {
+    return container.label("app.icos.eu/name");
+}
+std::string component_of(const SimContainer& container) {
+    return container.label("app.icos.eu/component");
+}
+
+Invariants::Invariants(World& world, SimNetwork& network, SimUser& user) : world_(world), user_(user) {
+    network.observe([this](const SimNetwork::SentFrame& frame) { on_frame(frame); });
+}
+
+void Invariants::watch(SimNode& node) {
+    node.engine().observe([this, &node](const SimEngine::Change& change) { on_container(node, change); });
+}
+
+void Invariants::touch(const std::string& node) {
+    Contact& contact = contacts_[node];
+    if (world_.now() - contact.last_frame > kMaybeLost) contact.given_up_at = world_.now();
+    contact.last_frame = world_.now();
+}
+
+void Invariants::node_went_away(const std::string& node) {
+    contacts_[node].given_up_at = world_.now();
+}
+
+void Invariants::on_container(SimNode& node, const SimEngine::Change& change) {
+    using Act = SimEngine::Act;
+    const SimContainer& container = change.container;
+    switch (change.act) {
+        case Act::created:
+            on_create(node, container);
+            break;
+        case Act::started:
+        case Act::restarted_by_engine:
+            started_[container.state.id] = world_.now();
+            break;
+        case Act::stopped:
+            on_end_by_agent(node, container, "stopped");
+            break;
+        case Act::removed:
+            on_end_by_agent(node, container, "removed");
+            break;
+        case Act::renamed:
+        case Act::died:
+        case Act::health:
+        case Act::lost_power:
+            break;
+    }
+}
+
+void Invariants::on_end_by_agent(SimNode& node, const SimContainer& container, const std::string& word) {
+    if (!container.is_healthy()) return;
+    const AppModel* app = user_.find(app_of(container));
+    const SimTime started = started_[container.state.id];
+    if (app == nullptr || app->has_reason_to_end(component_of(container), container.revision, started))
+        return;
+    const Contact& contact = contacts_[node.name()];
+    const bool silent_now = world_.now() - contact.last_frame > kMaybeLost;
+    if (contact.given_up_at >= started || silent_now) {
+        // It may have been given another home meanwhile. What must not happen is that it comes back as it
+        // was.
+        ended_for_no_reason_.insert(key_of(node, container));
+        world_.count("check.container of a node that was away ended");
+        return;
+    }
+    world_.fail(
+        "healthy container " + container.state.id + " (" + container.state.name + ", revision " +
+        container.revision + ") on " + node.name() + " was " + word + " and nobody asked for it"
+    );
+}
+
+void Invariants::on_create(SimNode& node, const SimContainer& container) {
+    world_.count("check.container created");
+    if (ended_for_no_reason_.contains(key_of(node, container))) {
+        return world_.fail(
+            "healthy container " + container.state.name + " on " + node.name() +
+            " was replaced by one of the same revision"
+        );
+    }
+    // Claims per placement: two generations of one placement may overlap while they are switched.
+    std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> claims;
+    for (const auto& [id, other] : node.engine().containers()) {
+        const AppModel* app = user_.find(app_of(other));
+        if (app == nullptr) continue;
+        const auto spec = app->history.find({component_of(other), other.revision});
+        if (spec == app->history.end()) continue;
+        auto& claim = claims[other.label("icos.eu/placement")];
+        claim.first = std::max<std::uint64_t>(claim.first, spec->second.cpu_milli);
+        claim.second = std::max<std::uint64_t>(claim.second, spec->second.memory_mib << 20U);
+    }
+    std::uint64_t cpu = 0;
+    std::uint64_t memory = 0;
+    for (const auto& [placement, claim] : claims) {
+        cpu += claim.first;
+        memory += claim.second;
+    }
+    if (cpu > node.cpu_milli || memory > node.memory_bytes) {
+        world_.fail(
+            node.name() + " is over-committed: " + std::to_string(cpu) + " of " +
+            std::to_string(node.cpu_milli) + " milli-cores, " + std::to_string(memory >> 20U) + " of " +
+            std::to_string(node.memory_bytes >> 20U) + " MiB"
+        );
+    }
+}
+
+void Invariants::on_frame(const SimNetwork::SentFrame& frame) {
+    if (frame.to_host == kControllerHost) touch(frame.from_host);
+    if (frame.bytes.size() <= kFrameHeader) return;
+    const auto type = static_cast<unsigned char>(frame.bytes[1]);
+    const bool is_data = type == 1 || type == 2;
+    const bool is_control = frame.bytes.substr(4, 4) == std::string_view("\0\0\0\0", 4);
+    if (is_data && is_control && frame.bytes[kFrameHeader] == '{')
+        on_control(frame, frame.bytes.substr(kFrameHeader));
+}
+
+void Invariants::on_control(const SimNetwork::SentFrame& frame, std::string_view json) {
+    const bool by_node = frame.to_host == kControllerHost;
+    const std::string& node = by_node ? frame.from_host : frame.to_host;
+    const std::string_view head = json.substr(0, 400);
+    const std::string type = member(head, "type");
+    Wire& wire = wires_[frame.connection];
+    Log& log = logs_[node];
+    if (type == "hello") {
+        wire = Wire{node, member(json, "accepted_digest"), false};
+        world_.count("check.hello");
+        if (!log.accepted.empty() && wire.hello_digest != log.accepted &&
+            !log.offered.contains(wire.hello_digest)) {
+            world_.fail(
+                node + " has forgotten the set it had reported as accepted (" + log.accepted.substr(0, 12) +
+                ")"
+            );
+        }
+    } else if (type == "desired") {
+        const std::string digest = member(head, "digest");
+        log.offered.insert(digest);
+        if (!wire.desired_seen && digest == wire.hello_digest) {
+            world_.fail(node + " was sent the set whose digest it had shown in its hello");
+        }
+        wire.desired_seen = true;
+    } else if (type == "accepted" && by_node) {
+        if (member(head, "problem").empty()) {
+            log.accepted = member(head, "digest");
+            log.offered.clear();
+        }
+    }
+}
+
+void Invariants::check_settled(
+    const std::vector<std::unique_ptr<SimNode>>& nodes, const std::string& placements_json
+) {
+    // Replicas that the controller says have no home: allowed, they had to be enough for their zone.
+    std::map<std::pair<std::string, std::string>, std::size_t> homeless;
+    const boost::json::value placements = boost::json::parse(placements_json);
+    for (const boost::json::value& item : placements.as_object().at("items").as_array()) {
+        const boost::json::object& placement = item.as_object();
+        if (!placement.at("node").as_string().empty()) continue;
+        ++homeless[{
+            std::string(placement.at("app").as_string()), std::string(placement.at("component").as_string())
+        }];
+    }
+
+    std::map<std::pair<std::string, std::string>, std::vector<std::pair<std::string, const SimContainer*>>>
+        found;
+    for (const auto& node : nodes) {
+        std::set<std::string> apps_here;
+        for (const auto& [id, container] : node->engine().containers()) {
+            found[{app_of(container), component_of(container)}].emplace_back(node->name(), &container);
+            apps_here.insert(app_of(container));
+        }
+        const std::size_t allowed = apps_here.size() * 4;
+        if (node->engine().network_names().size() > allowed) {
+            return world_.fail(node->name() + " keeps networks of applications that are gone");
+        }
+    }
+    for (const auto& [key, containers] : found) {
+        const AppModel* app = user_.find(key.first);
+        const bool wanted =
+            app != nullptr && app->phase == AppModel::Phase::live && app->acknowledged.find(key.second);
+        if (wanted) continue;
+        return world_.fail(
+            "orphan: container " + containers.front().second->state.id + " of " + key.first + "/" +
+            key.second + " on " + containers.front().first
+        );
+    }
+    for (const auto& [name, app] : user_.apps()) {
+        if (app.phase != AppModel::Phase::live) continue;
+        for (const ComponentSpec& component : app.acknowledged.components) {
+            const std::string what =
+                name + "/" + component.name + " (revision " + std::to_string(component.revision) + ")";
+            std::size_t good = 0;
+            std::size_t other = 0;
+            std::string seen;
+            for (const auto& [node, container] : found[{name, component.name}]) {
+                const bool same = container->revision == std::to_string(component.revision);
+                const std::string& state = container->state.state;
+                bool right = same && container->is_healthy();
+                if (component.image == "crash" || component.image == "sick") right = same;
+                if (component.image == "job")
+                    right = same && state == "exited" && container->state.exit_code == 0;
+                if (!app.running) right = same && !container->is_up();
+                (right ? good : other) += 1;
+                seen += " [" + node + " " + container->state.id + " rev " + container->revision + " " +
+                        state + " " + container->state.health + "]";
+            }
+            const std::size_t unplaced = homeless[{name, component.name}];
+            std::size_t expected = component.replicas() - std::min(component.replicas(), unplaced);
+            if (component.image == "absent") expected = 0;
+            // A stopped application may never have had containers.
+            const bool enough = good == expected || (!app.running && good <= expected);
+            if (!enough || other != 0) {
+                return world_.fail(
+                    what + (app.running ? "" : ", stopped,") + " should have " + std::to_string(expected) +
+                    " containers, there are:" + (seen.empty() ? " none" : seen)
+                );
+            }
+        }
+    }
+    world_.count("check.settled");
+}
+
+}  // namespace icos::sim

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "sim_network.hpp"
+#include "sim_node.hpp"
+#include "sim_user.hpp"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace icos::sim {
+
+/// What must hold. Everything is checked when it happens (each act on a container, each frame, each start of
+/// the controller), the last group once faults have ended and the system had time to settle:
+/// - a healthy container is ended by an agent only if its user asked for it or its node was away long enough
+/// to be
+///   given up; and what was ended without a reason is never made again as it was;
+/// - the placements on a node never take more than it has;
+/// - a set that a node reported as accepted is still there when it says hello again;
+/// - a controller sends nothing to a node whose hello shows the digest of what it would send;
+/// - an acknowledged application is listed, a deleted one is not;
+/// - settled: each replica runs on exactly one node, nothing else exists anywhere.
+class Invariants {
+public:
+    Invariants(World& world, SimNetwork& network, SimUser& user);
+
+    void watch(SimNode& node);
+    /// The node cannot be reached, or its agent does not run, from now on, as far as faults know.
+    void node_went_away(const std::string& node);
+
+    /// Once faults have healed and `settle` has passed.
+    void check_settled(
+        const std::vector<std::unique_ptr<SimNode>>& nodes, const std::string& placements_json
+    );
+
+private:
+    struct Contact {
+        SimTime last_frame{-1};
+        SimTime given_up_at{-1};  ///< when it had last been silent for long enough to be called lost
+    };
+    struct Log {
+        std::string accepted;           ///< digest of the last set it reported as accepted
+        std::set<std::string> offered;  ///< sent to it since
+    };
+    struct Wire {
+        std::string node;
+        std::string hello_digest;
+        bool desired_seen = false;
+    };
+    void on_container(SimNode& node, const SimEngine::Change& change);
+    void on_end_by_agent(SimNode& node, const SimContainer& container, const std::string& word);
+    void on_create(SimNode& node, const SimContainer& container);
+    void on_frame(const SimNetwork::SentFrame& frame);
+    void on_control(const SimNetwork::SentFrame& frame, std::string_view json);
+    void touch(const std::string& node);
+
+    World& world_;
+    SimUser& user_;
+    std::map<std::string, Contact> contacts_;
+    std::map<std::string, Log> logs_;
+    std::map<std::uint64_t, Wire> wires_;
+    std::map<std::string, SimTime> started_;     ///< container -> virtual time of its last start
+    std::set<std::string> ended_for_no_reason_;  ///< "node placement revision"
+};
+
+/// Application and component of a container, by its labels.
+std::string app_of(const SimContainer& container);
+std::string component_of(const SimContainer& container);
+
+}  // namespace icos::sim

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// icos-sim: runs seeds of the simulation, prints how often each fault fired, and for a failing seed its trace
+// and the command that reproduces it.
+#include "faults.hpp"
+#include "simulation.hpp"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <map>
+#include <string>
+
+namespace {
+
+using namespace icos::sim;
+
+void print_failure(const SimulationResult& result, std::size_t lines) {
+    const std::size_t skip = result.trace.size() > lines ? result.trace.size() - lines : 0;
+    for (std::size_t i = skip; i < result.trace.size(); ++i) fmt::print("  {}\n", result.trace[i]);
+    fmt::print("FAILED: {}\nreproduce with: {} --trace\n", result.failure, result.command);
+}
+
+void print_counters(const std::map<std::string, std::uint64_t>& counters) {
+    for (const auto& [name, count] : counters) fmt::print("{:>8}  {}\n", count, name);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    SimulationSettings settings;
+    std::uint64_t first = 1;
+    std::uint64_t count = 1;
+    double hours = 0;
+    std::size_t lines = 200;
+    bool all_faults = false;
+    bool twice = false;
+    bool no_faults = false;
+
+    CLI::App app("Runs the whole system on virtual time with faults (docs/testing.md).");
+    app.add_option("--seed", first, "First seed")->capture_default_str();
+    app.add_option("--count", count, "How many seeds, from the first one on")->capture_default_str();
+    app.add_option("--minutes", settings.minutes, "Simulated minutes, before the system settles")
+        ->capture_default_str();
+    app.add_option("--hours", hours, "The same in hours");
+    app.add_option("--agents", settings.agents, "Number of nodes")->capture_default_str();
+    app.add_option("--ignore-sync", settings.ignore_sync, "Name of one sync that does nothing");
+    app.add_option("--lines", lines, "Lines of trace printed for a failing seed")->capture_default_str();
+    app.add_flag("--trace", settings.print_trace, "Print what happens");
+    app.add_flag("--require-all-faults", all_faults, "Fail if a kind of fault never fired");
+    app.add_flag("--twice", twice, "Run each seed twice and compare the hashes of the traces");
+    app.add_flag("--no-faults", no_faults, "Nothing breaks");
+    CLI11_PARSE(app, argc, argv);
+    if (hours > 0) settings.minutes = static_cast<unsigned>(hours * 60);
+    settings.faults = !no_faults;
+
+    std::map<std::string, std::uint64_t> totals;
+    if (settings.faults) {
+        for (const std::string& kind : Faults::kinds()) totals[kind] = 0;
+    }
+    std::uint64_t failed = 0;
+    for (std::uint64_t seed = first; seed < first + count; ++seed) {
+        settings.seed = seed;
+        const SimulationResult result = simulate(settings);
+        for (const auto& [name, times] : result.counters) totals[name] += times;
+        for (const auto& [name, times] : result.syncs) totals["sync." + name] += times;
+        fmt::print(
+            "seed {}: {} trace {:016x}, {} applies, {} events, {} handlers\n",
+            seed,
+            result.ok ? "ok" : "FAILED",
+            result.trace_hash,
+            result.applies,
+            result.events,
+            result.handlers
+        );
+        if (!result.ok) {
+            ++failed;
+            print_failure(result, lines);
+        }
+        if (twice && simulate(settings).trace_hash != result.trace_hash) {
+            ++failed;
+            fmt::print("FAILED: seed {} took another course the second time\n", seed);
+        }
+        std::fflush(stdout);
+    }
+    print_counters(totals);
+    if (all_faults) {
+        for (const std::string& kind : Faults::kinds()) {
+            if (totals[kind] > 0) continue;
+            ++failed;
+            fmt::print("FAILED: {} never fired\n", kind);
+        }
+    }
+    return failed == 0 ? 0 : 1;
+}
