@@ -77,6 +77,10 @@ SimProcess::SimProcess(World& world, Machine& machine, std::string name)
 SimProcess::~SimProcess() {
     if (!dead_) begin_dying();
     world_.forget(*this);
+    // What waits for these events holds executors of the context; their end may cancel other events.
+    while (!private_events_.empty()) {
+        const auto waiting = std::exchange(private_events_, {});
+    }
 }
 
 WallTime SimProcess::wall() const {
