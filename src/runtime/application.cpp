@@ -29,6 +29,7 @@ Result<void> Application::configure(const std::vector<const ModuleDescriptor*>& 
             environment_.data_dir,
             environment_.controller_id,
             environment_.controller_name,
+            environment_.advertise,
         };
         modules_.push_back(descriptor->make());
         if (Result<void> configured = modules_.back()->configure(context); configured.has_error())

@@ -52,6 +52,7 @@ struct ModuleContext {
     std::string data_dir;      ///< absolute
     std::string controller_id; ///< UUID
     std::string controller_name;
+    std::string advertise{};   ///< host[:port] under which nodes reach the controller; empty: controller_name
 };
 
 struct Health {

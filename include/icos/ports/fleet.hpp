@@ -12,6 +12,9 @@ public:
     virtual ~LinkAcceptor() = default;
     /// Serves one agent connection until it ends. `peer` is what the transport proved.
     virtual Task<> serve(http::PeerKey peer, std::unique_ptr<http::FrameStream> stream) = 0;
+    /// The address under which nodes reach this controller, "host:port", once the listener is bound: what join commands
+    /// and `Welcome::controllers` say from then on.
+    virtual void advertise(std::string /*address*/) {}
 };
 
 /// The embedded certificate authority. Production makes X.509 certificates with OpenSSL (keys in the data directory,

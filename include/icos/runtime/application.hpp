@@ -36,6 +36,7 @@ public:
         std::string data_dir;
         std::string controller_id;
         std::string controller_name;
+        std::string advertise{};  ///< host[:port] for nodes, as ModuleContext hands it on
     };
     explicit Application(Environment environment) : environment_(std::move(environment)) {}
     ~Application();
