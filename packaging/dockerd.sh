@@ -50,7 +50,10 @@ start() {
 }
 
 stop() {
-    local pid exec_root
+    local pid exec_root bridges
+    # The engine leaves its networks' bridges; it makes them again when it starts, as after a reboot.
+    bridges=$(curl -fsS --max-time 2 --unix-socket "$socket" http://localhost/networks 2>/dev/null |
+        grep -oE '"Id":"[0-9a-f]{12}' | cut -d'"' -f4 || true)
     exec_root=$([ -f "$dir/exec-root" ] && cat "$dir/exec-root" || true)
     pid=$(pid_of "$dir/dockerd.pid")
     if alive "$pid" && is_ours "$pid" "$dir/dockerd.pid"; then
@@ -59,6 +62,8 @@ stop() {
         if alive "$pid"; then kill -9 "$pid"; fi
     fi
     rm -f "$dir/dockerd.pid" "$socket"
+    local bridge
+    for bridge in $bridges; do ip link delete "br-$bridge" 2>/dev/null || true; done
     [ -n "$exec_root" ] || return 0
     # After a crash of dockerd its containerd and the shims go on; each is known by the socket it was given.
     local process

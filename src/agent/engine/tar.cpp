@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "icos/agent/container_plan.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
-#include <cstring>
+#include <string>
 
 namespace icos::agent {
 namespace {
@@ -16,7 +17,9 @@ struct Header {
     std::array<char, kBlock> bytes{};
 
     void text(std::size_t offset, std::size_t size, std::string_view value) {
-        std::memcpy(bytes.data() + offset, value.data(), std::min(size, value.size()));
+        std::copy_n(
+            value.begin(), std::min(size, value.size()), bytes.begin() + static_cast<std::ptrdiff_t>(offset)
+        );
     }
     void octal(std::size_t offset, std::size_t size, unsigned long long value) {
         std::array<char, 24> digits{};

@@ -10,6 +10,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <unistd.h>
 
 namespace icos::test {
 namespace {
@@ -17,8 +19,19 @@ namespace {
 const std::string kPackaging = ICOS_PACKAGING_DIR;
 
 int shell(const std::string& command) {
-    return std::system(command.c_str());
-}  // NOLINT(concurrency-mt-unsafe)
+    return std::system(command.c_str());  // NOLINT(concurrency-mt-unsafe): before and after the tests
+}
+
+/// Runs `commands` if this program ends without having removed `folder`: a crash must not leave an engine
+/// running.
+void clean_up_after_crash(const std::string& folder, const std::string& commands) {
+    const std::string wait =
+        "while kill -0 " + std::to_string(::getpid()) + " 2>/dev/null; do sleep 0.5; done; ";
+    shell(
+        "setsid sh -c '" + wait + "[ -d " + folder + " ] || exit 0; " + commands + "; rm -rf " + folder +
+        "' >/dev/null 2>&1 </dev/null &"
+    );
+}
 
 class DockerEngineProcess {
 public:
@@ -27,6 +40,7 @@ public:
         if (::mkdtemp(pattern.data()) == nullptr) std::abort();
         folder_ = pattern;
         socket_ = folder_ + "/docker.sock";
+        clean_up_after_crash(folder_, "bash " + kPackaging + "/dockerd.sh stop " + folder_);
         const bool is_up = shell("bash " + kPackaging + "/dockerd.sh start " + folder_) == 0 &&
                            shell("bash " + kPackaging + "/busybox-image.sh " + socket_ + " busybox:1") == 0;
         if (!is_up) {
@@ -45,6 +59,42 @@ public:
 private:
     std::string folder_;
     std::string socket_;
+};
+
+/// A registry of images on 127.0.0.1, filled with the engine's busybox:1.
+class RegistryProcess {
+public:
+    explicit RegistryProcess(const std::string& socket) {
+        std::string pattern = (std::filesystem::temp_directory_path() / "icos-registry-test.XXXXXX").string();
+        if (::mkdtemp(pattern.data()) == nullptr) std::abort();
+        folder_ = pattern;
+        const std::string support = ICOS_SUPPORT_DIR;
+        const bool is_up =
+            shell("docker -H unix://" + socket + " save busybox:1 >" + folder_ + "/image.tar") == 0 &&
+            shell(
+                "python3 " + support + "/registry.py " + folder_ + "/image.tar " + folder_ +
+                "/port </dev/null & echo $! >" + folder_ + "/pid; for i in $(seq 100); do [ -f " + folder_ +
+                "/port ] && exit 0; sleep 0.1; done; exit 1"
+            ) == 0;
+        clean_up_after_crash(folder_, "kill $(cat " + folder_ + "/pid)");
+        std::ifstream file(folder_ + "/port");
+        if (!is_up || !(file >> open_ >> private_)) {
+            std::fprintf(stderr, "no registry for the test: needs python3 and the docker command\n");
+            std::exit(1);
+        }
+    }
+    ~RegistryProcess() {
+        shell("kill $(cat " + folder_ + "/pid)");
+        std::error_code ec;
+        std::filesystem::remove_all(folder_, ec);
+    }
+    std::string open() const { return "127.0.0.1:" + open_; }
+    std::string locked() const { return "127.0.0.1:" + private_; }
+
+private:
+    std::string folder_;
+    std::string open_;
+    std::string private_;
 };
 
 Task<> then_stop(ProductionRuntime* runtime, Task<> task, std::exception_ptr* failure) {
@@ -66,6 +116,23 @@ std::string next_tag() {
 const std::string& docker_socket() {
     static const DockerEngineProcess process;
     return process.socket();
+}
+
+namespace {
+
+const RegistryProcess& registry() {
+    static const RegistryProcess process(docker_socket());
+    return process;
+}
+
+}  // namespace
+
+std::string registry_address() {
+    return registry().open();
+}
+
+std::string private_registry_address() {
+    return registry().locked();
 }
 
 DockerFixture::DockerFixture()

@@ -18,6 +18,10 @@ namespace icos::test {
 
 /// A real engine with the image busybox:1, one for the whole program; stopped when it ends.
 const std::string& docker_socket();
+/// host:port of a registry with the repositories of tests/support/registry.py, one for the whole program.
+std::string registry_address();
+/// The same images for user "me" with password "secret" only.
+std::string private_registry_address();
 
 /// An engine client with a loop of its own. What a test made carries its label and is removed afterwards.
 class DockerFixture {
