@@ -138,6 +138,20 @@ Task<Result<std::unique_ptr<http::ClientStream>>> DockerApi::stream(
     co_return engine_error(status, body, call.doing);
 }
 
+/// Whole ids are for machines; twelve digits are what people see everywhere else.
+std::string quoted(std::string_view what, std::string_view name) {
+    constexpr std::size_t kId = 64;
+    constexpr std::size_t kShort = 12;
+    if (name.size() == kId && name.find_first_not_of("0123456789abcdef") == std::string_view::npos) {
+        name = name.substr(0, kShort);
+    }
+    return std::string(what) + " '" + std::string(name) + "'";
+}
+
+std::string container_path(std::string_view id, std::string_view rest) {
+    return "/containers/" + http::percent_encode(id) + std::string(rest);
+}
+
 std::string api_query(std::initializer_list<std::pair<std::string_view, std::string>> values) {
     std::string out;
     for (const auto& [key, value] : values) {

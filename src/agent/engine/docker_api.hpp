@@ -15,6 +15,9 @@
 
 namespace icos::agent {
 
+/// Deadline of calls that wait for a disk, a process or a registry.
+inline constexpr Duration kSlow{120'000};
+
 /// One call of the Engine API. `path` comes without the version.
 struct ApiCall {
     http::Method method = http::Method::get;
@@ -56,6 +59,10 @@ private:
     std::string version_;  ///< "1.43"; empty: not negotiated yet
 };
 
+/// "container 'web'", for errors.
+std::string quoted(std::string_view what, std::string_view name);
+/// "/containers/<id><rest>".
+std::string container_path(std::string_view id, std::string_view rest);
 /// "?a=b&c=d" with encoded values; an empty value leaves the key out.
 std::string api_query(std::initializer_list<std::pair<std::string_view, std::string>> values);
 /// An image reference as part of a path: '/', ':' and '@' stay.

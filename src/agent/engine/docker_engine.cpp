@@ -2,11 +2,9 @@
 #include "icos/agent/docker_engine.hpp"
 
 #include "agent/engine/docker_api.hpp"
+#include "agent/engine/docker_pull.hpp"
 #include "agent/engine/docker_streams.hpp"
-#include "agent/engine/engine_error.hpp"
 #include "agent/engine/engine_json.hpp"
-#include "agent/engine/json_splitter.hpp"
-#include "agent/engine/pull_progress.hpp"
 #include "icos/agent/container_plan.hpp"
 #include "icos/async/signal.hpp"
 #include "icos/async/task_group.hpp"
@@ -21,30 +19,7 @@ namespace icos::agent {
 namespace {
 
 constexpr std::size_t kInspectsAtOnce = 8;
-constexpr Duration kSlow{120'000};  // what waits for a disk or a process
-constexpr Duration kPullSilence{300'000};
 constexpr std::size_t kFilesAtOnce = 64U << 20U;
-
-/// Whole ids are for machines; twelve digits are what people see everywhere else.
-std::string quoted(std::string_view what, std::string_view name) {
-    constexpr std::size_t kId = 64;
-    constexpr std::size_t kShort = 12;
-    if (name.size() == kId && name.find_first_not_of("0123456789abcdef") == std::string_view::npos) {
-        name = name.substr(0, kShort);
-    }
-    return std::string(what) + " '" + std::string(name) + "'";
-}
-
-std::string container_path(std::string_view id, std::string_view rest) {
-    return "/containers/" + http::percent_encode(id) + std::string(rest);
-}
-
-/// Seconds with a fraction, as `since` takes them.
-std::string engine_seconds(std::int64_t ms) {
-    std::string fraction = std::to_string(ms % 1000);
-    fraction.insert(0, 3 - fraction.size(), '0');
-    return std::to_string(ms / 1000) + "." + fraction + "000000";
-}
 
 /// True if a network or volume that exists already is the one that was asked for.
 bool same_owner(const LabelMap& wanted, const LabelMap& found, std::initializer_list<std::string_view> keys) {
@@ -98,12 +73,6 @@ Task<> inspect_some(std::shared_ptr<DockerApi> api, std::shared_ptr<Inspection> 
     work->done.notify();
 }
 
-/// The next piece of a pull, kept outside the coroutine that may be cut off.
-Task<> next_piece(http::ClientStream* stream, std::optional<Result<std::optional<std::string>>>* out) {
-    Result<std::optional<std::string>> piece = co_await stream->next();
-    out->emplace(std::move(piece));
-}
-
 class DockerEngine final : public Engine {
 public:
     DockerEngine(Runtime& runtime, std::string socket)
@@ -130,10 +99,18 @@ public:
     Task<Result<void>> create_volume(std::string name, boost::json::object body) override;
     Task<Result<void>> remove_volume(std::string name) override;
     Task<Result<ImageState>> image(std::string reference) override;
-    Task<Result<void>> pull(std::string reference, std::string auth, PullProgress progress) override;
-    Task<Result<std::unique_ptr<EngineStream<EngineEvent>>>> events(LabelMap labels) override;
-    Task<Result<std::unique_ptr<EngineStream<LogLine>>>> logs(std::string id, LogQuery query) override;
-    Task<Result<std::unique_ptr<ExecSession>>> exec(std::string id, ExecQuery query) override;
+    Task<Result<void>> pull(std::string reference, std::string auth, PullProgress progress) override {
+        return pull_image(api_, std::move(reference), std::move(auth), std::move(progress));
+    }
+    Task<Result<std::unique_ptr<EngineStream<EngineEvent>>>> events(LabelMap labels) override {
+        return open_events(api_, std::move(labels));
+    }
+    Task<Result<std::unique_ptr<EngineStream<LogLine>>>> logs(std::string id, LogQuery query) override {
+        return open_logs(api_, std::move(id), query);
+    }
+    Task<Result<std::unique_ptr<ExecSession>>> exec(std::string id, ExecQuery query) override {
+        return open_exec(api_, std::move(id), std::move(query));
+    }
 
 private:
     /// A call whose answer matters only as success or failure.
@@ -387,120 +364,6 @@ Task<Result<ImageState>> DockerEngine::image(std::string reference) {
     Error error = answer.error();
     if (error.code == engine_errc::not_found) error.code = engine_errc::image_not_found;
     co_return error;
-}
-
-Task<Result<void>> DockerEngine::pull(std::string reference, std::string auth, PullProgress progress) {
-    const Result<ImageReference> parts = parse_image_reference(reference);
-    if (parts.has_error()) co_return parts.error();
-    ApiCall call;
-    call.method = http::Method::post;
-    call.path = "/images/create" + api_query(
-                                       {{"fromImage", parts->registry + "/" + parts->repository},
-                                        {"tag", parts->digest.empty() ? parts->tag : parts->digest}}
-                                   );
-    call.doing = "pull " + quoted("image", reference);
-    // The engine answers once the registry has, which may take its time to find out.
-    call.deadline = kSlow;
-    if (!auth.empty()) call.headers["X-Registry-Auth"] = std::move(auth);
-    Result<std::unique_ptr<http::ClientStream>> stream = co_await DockerApi::stream(api_, std::move(call));
-    if (stream.has_error()) {
-        Error error = stream.error();
-        if (error.code == engine_errc::not_found) error.code = engine_errc::image_not_found;
-        co_return error;
-    }
-    JsonSplitter splitter;
-    PullTally tally;
-    while (true) {
-        std::optional<Result<std::optional<std::string>>> piece;
-        const bool in_time =
-            co_await finish_within(api_->runtime(), kPullSilence, next_piece(stream->get(), &piece));
-        if (!in_time || !piece) {
-            co_return Error{
-                engine_errc::failed,
-                "cannot pull " + quoted("image", reference) + ": nothing came for 5 minutes",
-                "check the node's connection to " + parts->registry
-            };
-        }
-        if (piece->has_error()) co_return api_->broken(piece->error());
-        if (!(*piece)->has_value()) co_return Result<void>();
-        splitter.feed(***piece);
-        while (true) {
-            const Result<std::optional<boost::json::value>> line = splitter.next();
-            if (line.has_error()) co_return line.error();
-            if (!line->has_value()) break;
-            const Result<void> taken = tally.line(**line, reference);
-            if (taken.has_error()) co_return taken.error();
-        }
-        if (progress) progress(tally.current(), tally.total());
-    }
-}
-
-Task<Result<std::unique_ptr<EngineStream<EngineEvent>>>> DockerEngine::events(LabelMap labels) {
-    ApiCall call;
-    call.path = "/events" + api_query({{"filters", label_filter(labels, "container")}});
-    call.doing = "follow the engine's events";
-    Result<std::unique_ptr<http::ClientStream>> stream = co_await DockerApi::stream(api_, std::move(call));
-    if (stream.has_error()) co_return stream.error();
-    co_return std::unique_ptr<EngineStream<EngineEvent>>(
-        std::make_unique<DockerEvents>(api_, std::move(*stream))
-    );
-}
-
-Task<Result<std::unique_ptr<EngineStream<LogLine>>>> DockerEngine::logs(std::string id, LogQuery query) {
-    // Only the container's configuration says in which of the two formats the logs come.
-    ApiCall look;
-    look.path = container_path(id, "/json");
-    look.doing = "inspect " + quoted("container", id);
-    const Result<boost::json::value> container = co_await DockerApi::json(api_, std::move(look));
-    if (container.has_error()) co_return container.error();
-    const bool tty = flag_at(*container, "/Config/Tty");
-    ApiCall call;
-    call.path =
-        container_path(id, "/logs") +
-        api_query(
-            {{"stdout", "1"},
-             {"stderr", "1"},
-             {"timestamps", "1"},
-             {"follow", query.follow ? "1" : ""},
-             {"since", query.since_ms ? engine_seconds(std::max<std::int64_t>(0, *query.since_ms)) : ""},
-             {"tail", query.tail ? std::to_string(*query.tail) : ""}}
-        );
-    call.doing = "read the logs of " + quoted("container", id);
-    Result<std::unique_ptr<http::ClientStream>> stream = co_await DockerApi::stream(api_, std::move(call));
-    if (stream.has_error()) co_return stream.error();
-    co_return std::unique_ptr<EngineStream<LogLine>>(
-        std::make_unique<DockerLogs>(api_, std::move(*stream), tty)
-    );
-}
-
-Task<Result<std::unique_ptr<ExecSession>>> DockerEngine::exec(std::string id, ExecQuery query) {
-    boost::json::array command;
-    for (std::string& word : query.command) command.emplace_back(std::move(word));
-    boost::json::object body{
-        {"AttachStdin", query.interactive}, {"AttachStdout", true}, {"AttachStderr", true}, {"Tty", query.tty}
-    };
-    body["Cmd"] = std::move(command);
-    ApiCall create;
-    create.method = http::Method::post;
-    create.path = container_path(id, "/exec");
-    create.body = boost::json::serialize(body);
-    create.doing = "run a command in " + quoted("container", id);
-    const std::string doing = create.doing;
-    const Result<boost::json::value> created = co_await DockerApi::json(api_, std::move(create));
-    if (created.has_error()) co_return created.error();
-    std::string exec_id(text_at(*created, "/Id"));
-    ApiCall start;
-    start.method = http::Method::post;
-    start.path = "/exec/" + http::percent_encode(exec_id) + "/start";
-    start.body = boost::json::serialize(boost::json::object{{"Detach", false}, {"Tty", query.tty}});
-    start.doing = doing;
-    start.headers["Connection"] = "Upgrade";
-    start.headers["Upgrade"] = "tcp";
-    Result<std::unique_ptr<http::ClientStream>> stream = co_await DockerApi::stream(api_, std::move(start));
-    if (stream.has_error()) co_return stream.error();
-    co_return std::unique_ptr<ExecSession>(
-        std::make_unique<DockerExec>(api_, std::move(*stream), std::move(exec_id), query.tty)
-    );
 }
 
 }  // namespace

@@ -59,4 +59,14 @@ private:
     LogDemultiplexer demultiplexer_;
 };
 
+Task<Result<std::unique_ptr<EngineStream<EngineEvent>>>> open_events(
+    std::shared_ptr<DockerApi> api, LabelMap labels
+);
+Task<Result<std::unique_ptr<EngineStream<LogLine>>>> open_logs(
+    std::shared_ptr<DockerApi> api, std::string id, LogQuery query
+);
+Task<Result<std::unique_ptr<ExecSession>>> open_exec(
+    std::shared_ptr<DockerApi> api, std::string id, ExecQuery query
+);
+
 }  // namespace icos::agent
