@@ -7,6 +7,7 @@
 #include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -36,17 +37,20 @@ public:
         return static_cast<std::uint64_t>(status.st_size);
     }
     Result<std::string> read(std::uint64_t offset, std::size_t length) override {
-        std::string bytes(length, '\0');
-        std::size_t done = 0;
-        while (done < length) {
+        // In pieces: callers may ask for far more than there is.
+        constexpr std::size_t kPiece = 64U << 10U;
+        std::string bytes;
+        while (bytes.size() < length) {
+            const std::size_t have = bytes.size();
+            bytes.resize(have + std::min(kPiece, length - have));
             const ssize_t got =
-                ::pread(file_, bytes.data() + done, length - done, static_cast<off_t>(offset + done));
-            if (got < 0 && errno == EINTR) continue;
-            if (got < 0) return failure(path_, errno);
+                ::pread(file_, bytes.data() + have, bytes.size() - have, static_cast<off_t>(offset + have));
+            const int number = errno;
+            bytes.resize(have + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+            if (got < 0 && number == EINTR) continue;
+            if (got < 0) return failure(path_, number);
             if (got == 0) break;
-            done += static_cast<std::size_t>(got);
         }
-        bytes.resize(done);
         return bytes;
     }
     Result<void> write(std::uint64_t offset, std::string_view bytes) override {
@@ -83,10 +87,9 @@ public:
     Result<std::string> read_all(const std::string& path) override {
         const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
         if (descriptor < 0) return failure(path, errno);
+        // To the end and not by the size, which files of /proc and /sys do not tell.
         PosixFile file(descriptor, path);
-        const Result<std::uint64_t> size = file.size();
-        if (size.has_error()) return size.error();
-        return file.read(0, *size);
+        return file.read(0, std::numeric_limits<std::size_t>::max());
     }
     bool exists(const std::string& path) override { return ::access(path.c_str(), F_OK) == 0; }
     Result<void> rename(const std::string& from, const std::string& to) override {
@@ -113,6 +116,9 @@ public:
             if (::mkdir(parent.c_str(), 0755) != 0 && errno != EEXIST) return failure(parent, errno);
         }
         if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return failure(path, errno);
+        struct stat status{};
+        if (::stat(path.c_str(), &status) != 0) return failure(path, errno);
+        if (!S_ISDIR(status.st_mode)) return failure(path, ENOTDIR);
         return {};
     }
     Result<std::vector<std::string>> list(const std::string& directory) override {
@@ -151,7 +157,7 @@ Result<void> write_durably(Disk& disk, const std::string& path, std::string_view
     }
     if (Result<void> renamed = disk.rename(aside, path); renamed.has_error()) return renamed;
     const std::size_t slash = path.rfind('/');
-    return disk.sync_directory(slash == std::string::npos ? "." : path.substr(0, slash));
+    return disk.sync_directory(slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash));
 }
 
 }  // namespace icos

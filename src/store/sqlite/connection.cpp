@@ -69,7 +69,11 @@ Statement& Statement::bind(int index, std::int64_t value) {
 
 Statement& Statement::bind(int index, std::string_view value) {
     const char* bytes = value.data() == nullptr ? "" : value.data();  // a null pointer would bind NULL
-    check(sqlite3_bind_text64(statement_, index, bytes, value.size(), SQLITE_TRANSIENT, SQLITE_UTF8), db_, "bind");
+    check(
+        sqlite3_bind_text64(statement_, index, bytes, value.size(), SQLITE_TRANSIENT, SQLITE_UTF8),
+        db_,
+        "bind"
+    );
     return *this;
 }
 

@@ -17,6 +17,19 @@ constexpr std::string_view kMatches =
     "?4) AND "
     "(?5 = '' OR substr(kind, 1, length(?5)) = ?5) AND (?6 = '' OR layer = ?6) AND at_ms >= ?7";
 
+// What an event takes beside its texts of any length, indices included: an estimate, the same when it comes
+// and goes.
+constexpr std::uint64_t kRowBytes = 200;
+
+// Events of a past that nobody asks for: not the last of their subject, or the subject is gone. ?1 first seq
+// to keep
+constexpr std::string_view kForgettable =
+    "seq < ?1 AND (subject = '' OR kind LIKE '%.deleted' OR kind LIKE '%.removed' OR kind LIKE '%.forgotten' "
+    "OR kind LIKE '%.revoked' OR EXISTS (SELECT 1 FROM events AS "
+    "later WHERE later.subject_kind = events.subject_kind AND later.project = events.project AND "
+    "later.subject = "
+    "events.subject AND later.seq > events.seq))";
+
 Event read(const Statement& row) {
     Event event;
     event.seq = static_cast<std::uint64_t>(row.integer(0));
@@ -57,26 +70,30 @@ std::vector<Event> read_all(Statement& query) {
 }  // namespace
 
 EventTable::State EventTable::state() {
-    Statement& query = connection_.prepare("SELECT last_version, last_event, first_event FROM state");
+    Statement& query =
+        connection_.prepare("SELECT last_version, last_event, first_event, event_bytes FROM state");
     State state;
     if (query.step()) {
         state.last_version = static_cast<std::uint64_t>(query.integer(0));
         state.last_event = static_cast<std::uint64_t>(query.integer(1));
         state.first_event = static_cast<std::uint64_t>(query.integer(2));
+        state.bytes = static_cast<std::uint64_t>(query.integer(3));
     }
     query.reset();
     return state;
 }
 
 void EventTable::set_state(const State& state) {
-    connection_.prepare("UPDATE state SET last_version = ?1, last_event = ?2, first_event = ?3")
+    connection_
+        .prepare("UPDATE state SET last_version = ?1, last_event = ?2, first_event = ?3, event_bytes = ?4")
         .bind(1, static_cast<std::int64_t>(state.last_version))
         .bind(2, static_cast<std::int64_t>(state.last_event))
         .bind(3, static_cast<std::int64_t>(state.first_event))
+        .bind(4, static_cast<std::int64_t>(state.bytes))
         .run();
 }
 
-void EventTable::insert(const Event& event) {
+std::uint64_t EventTable::insert(const Event& event) {
     Statement& insert = connection_.prepare(
         "INSERT INTO events (seq, version, at_ms, kind, layer, project, subject_kind, subject, message, app, "
         "node, cause, actor, "
@@ -90,6 +107,7 @@ void EventTable::insert(const Event& event) {
     insert.bind(7, event.subject_kind).bind(8, event.subject).bind(9, event.message).bind(10, event.app);
     insert.bind(11, event.node).bind(12, static_cast<std::int64_t>(event.cause)).bind(13, event.actor);
     insert.bind(14, event.data).run();
+    return event.data.size() + event.message.size() + kRowBytes;
 }
 
 std::vector<Event> EventTable::after(std::uint64_t seq, std::size_t limit, const EventFilter& filter) {
@@ -112,36 +130,36 @@ std::vector<Event> EventTable::newest(std::size_t limit, const EventFilter& filt
     return events;
 }
 
-std::uint64_t EventTable::bytes() {
-    return static_cast<std::uint64_t>(
-        connection_.integer("SELECT coalesce(sum(length(data) + length(message) + 200), 0) FROM events")
-    );
-}
-
-std::uint64_t EventTable::prune(
-    WallTime before, std::uint64_t max_bytes, std::size_t limit, const State& state
-) {
+void EventTable::prune(WallTime before, std::uint64_t max_bytes, std::size_t limit, State& state) {
     std::uint64_t keep_from = state.first_event;
     Statement& by_age = connection_.prepare(
-        "SELECT coalesce(max(seq), 0) FROM (SELECT seq FROM events WHERE at_ms < ?1 AND seq >= ?2 "
-        "ORDER BY seq LIMIT ?3)"
+        "SELECT coalesce(max(seq), 0) FROM (SELECT seq, at_ms FROM events WHERE seq >= ?2 ORDER BY seq LIMIT "
+        "?3) "
+        "WHERE at_ms < ?1"
     );
-    by_age.bind(1, to_ms(before))
-        .bind(2, static_cast<std::int64_t>(keep_from))
-        .bind(3, static_cast<std::int64_t>(limit));
+    by_age.bind(1, to_ms(before));
+    by_age.bind(2, static_cast<std::int64_t>(keep_from)).bind(3, static_cast<std::int64_t>(limit));
     if (by_age.step()) keep_from = std::max(keep_from, static_cast<std::uint64_t>(by_age.integer(0)) + 1);
     by_age.reset();
-    if (const std::uint64_t total = bytes(); total > max_bytes) {
+    if (state.bytes > max_bytes) {
         // Events are alike in size, so dropping a share of them drops that share of the bytes.
         const std::uint64_t count = state.last_event - state.first_event + 1;
-        const std::uint64_t surplus = count * (total - max_bytes) / total + 1;
+        const std::uint64_t surplus = count * (state.bytes - max_bytes) / state.bytes + 1;
         keep_from = std::max(keep_from, state.first_event + std::min<std::uint64_t>(surplus, limit));
     }
     keep_from = std::min(keep_from, state.last_event + 1);
-    connection_.prepare("DELETE FROM events WHERE seq < ?1")
-        .bind(1, static_cast<std::int64_t>(keep_from))
-        .run();
-    return keep_from;
+    if (keep_from == state.first_event) return;
+
+    const auto first = static_cast<std::int64_t>(keep_from);
+    static const std::string kSum =
+        "SELECT coalesce(sum(length(CAST(data AS BLOB)) + length(CAST(message AS BLOB)) + " +
+        std::to_string(kRowBytes) + "), 0) FROM events WHERE " + std::string(kForgettable);
+    Statement& sum = connection_.prepare(kSum).bind(1, first);
+    if (sum.step()) state.bytes -= std::min(state.bytes, static_cast<std::uint64_t>(sum.integer(0)));
+    sum.reset();
+    static const std::string kDelete = "DELETE FROM events WHERE " + std::string(kForgettable);
+    connection_.prepare(kDelete).bind(1, first).run();
+    state.first_event = keep_from;
 }
 
 }  // namespace icos::store

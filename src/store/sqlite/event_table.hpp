@@ -15,19 +15,21 @@ public:
     struct State {
         std::uint64_t last_version = 0;
         std::uint64_t last_event = 0;
-        std::uint64_t first_event = 1;
+        std::uint64_t first_event = 1;  ///< from here on nothing is missing
+        std::uint64_t bytes = 0;        ///< of all events that are kept
     };
     State state();
     void set_state(const State& state);
-    void insert(const Event& event);
+    /// Returns the bytes it takes, for State::bytes.
+    std::uint64_t insert(const Event& event);
     /// Oldest first, seq > after.
     std::vector<Event> after(std::uint64_t seq, std::size_t limit, const EventFilter& filter);
     /// The newest `limit` that match, oldest first.
     std::vector<Event> newest(std::size_t limit, const EventFilter& filter);
-    std::uint64_t bytes();
-    /// Removes events older than `before`, and the oldest ones beyond `max_bytes`; at most `limit` in one
-    /// call. Returns the first seq that is kept.
-    std::uint64_t prune(WallTime before, std::uint64_t max_bytes, std::size_t limit, const State& state);
+    /// Removes events older than `before`, and the oldest ones beyond `max_bytes`, at most about `limit` in
+    /// one call, and moves `state.first_event`. The last event of a subject that still lives stays, whatever
+    /// its age.
+    void prune(WallTime before, std::uint64_t max_bytes, std::size_t limit, State& state);
 
 private:
     Connection& connection_;

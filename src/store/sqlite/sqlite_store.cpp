@@ -102,12 +102,13 @@ public:
 
     Task<Result<std::uint64_t>> commit(ChangeSet changes) override {
         if (closing_) return refused(Error{store_errc::closed, "the controller is shutting down"});
+        if (queue_.size() >= options_.max_queue) has_overflowed_ = true;
+        // The caller's memory already holds the change, so an overflow is dropped like a failed commit: with
+        // everything queued, and not before the batch in progress has ended, on whose result memory is built
+        // as well.
+        if (has_overflowed_ && queue_.size() >= 2 * options_.max_queue) return refused(overflow());
         auto pending = std::make_shared<Pending>(runtime_, std::move(changes), next_version_++);
         queue_.push_back(pending);
-        if (queue_.size() > options_.max_queue) {
-            // The caller's memory already holds the change, so it has to be dropped like a failed commit.
-            drop({}, Error{store_errc::busy, "too many changes wait for the disk", "try again in a moment"});
-        }
         wake_.notify();
         return wait(std::move(pending));
     }
@@ -169,6 +170,10 @@ private:
 
     static Task<Result<std::uint64_t>> refused(Error error) { co_return error; }
 
+    static Error overflow() {
+        return {store_errc::busy, "too many changes wait for the disk", "try again in a moment"};
+    }
+
     Task<Result<std::vector<Event>>> gone(std::uint64_t after) {
         co_return Error{
             store_errc::history_gone,
@@ -187,6 +192,10 @@ private:
         for (;;) {
             while (queue_.empty() && !closing_) co_await wake_.wait();
             if (queue_.empty()) break;
+            if (has_overflowed_) {
+                drop({}, overflow());
+                continue;
+            }
             std::vector<std::shared_ptr<Pending>> batch;
             while (!queue_.empty() && batch.size() < kMaxBatch) {
                 batch.push_back(std::move(queue_.front()));
@@ -216,6 +225,7 @@ private:
     void drop(std::vector<std::shared_ptr<Pending>> batch, const Error& error) {
         batch.insert(batch.end(), queue_.begin(), queue_.end());
         queue_.clear();
+        has_overflowed_ = false;
         next_version_ = state_.last_version + 1;
         log_.error("changes were dropped", error);
         dropped_.call();
@@ -243,15 +253,14 @@ private:
                     event->seq = ++state.last_event;
                     event->version = pending->version;
                     event->at = now;
-                    table.insert(*event);
+                    state.bytes += table.insert(*event);
                     pending->events.push_back(std::move(event));
                 }
                 writer_->execute("RELEASE change_set");
             }
             if (state.last_event / kPruneEvery != pruned_at_) {
                 pruned_at_ = state.last_event / kPruneEvery;
-                state.first_event =
-                    table.prune(now - options_.event_age, options_.event_bytes, kMaxPrune, state);
+                table.prune(now - options_.event_age, options_.event_bytes, kMaxPrune, state);
             }
             table.set_state(state);
             transaction.commit();
@@ -297,6 +306,7 @@ private:
     std::deque<std::shared_ptr<Pending>> queue_;
     Listeners<EventListener> events_;
     Listeners<std::function<void()>> dropped_;
+    bool has_overflowed_ = false;
     bool closing_ = false;
     bool drained_ = false;
     Signal wake_;

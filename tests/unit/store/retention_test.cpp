@@ -57,3 +57,34 @@ TEST_CASE("what is kept survives a restart with its numbers", "[store]") {
 
     CHECK(world.store->last_event() == 4);
 }
+
+TEST_CASE("the last event of a subject that lives stays, whatever its age", "[store]") {
+    StoreWorld world;
+    REQUIRE(world.open());
+    REQUIRE(world.run(world.store->commit(put("lives", "{}", "first"))));
+    REQUIRE(world.run(world.store->commit(put("lives", "{}", "last"))));
+    ChangeSet gone = put("gone", "{}", "was here");
+    gone.events.push_back(gone.events[0]);
+    gone.events[1].kind = "thing.deleted";
+    REQUIRE(world.run(world.store->commit(gone)));
+    world.runtime.advance(std::chrono::hours(24 * 31));
+
+    REQUIRE(world.run(world.store->commit(many(1100))));
+
+    CHECK(world.store->first_event() == 5);
+    const auto kept = world.run(world.store->recent(2000, {})).value();
+    REQUIRE(kept.size() == 1101);
+    CHECK(kept[0].message == "last");
+}
+
+TEST_CASE("retention keeps the bytes of all events near the limit for good", "[store]") {
+    StoreWorld world;
+    world.options.event_bytes = 200'000;
+    REQUIRE(world.open());
+
+    for (int i = 0; i < 40; ++i) REQUIRE(world.run(world.store->commit(many(500))));
+
+    const std::uint64_t kept = world.store->last_event() - world.store->first_event() + 1;
+    CHECK(kept > 900);
+    CHECK(kept < 2100);
+}

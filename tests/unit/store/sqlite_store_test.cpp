@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "icos/async/signal.hpp"
 #include "icos/async/task_group.hpp"
 #include "icos/store/disk.hpp"
 #include "store_world.hpp"
@@ -11,6 +12,32 @@ using icos::test::put;
 using icos::test::StoreWorld;
 
 namespace {
+
+/// Holds pool work back until its gate is opened.
+class GatedRuntime final : public Runtime {
+public:
+    explicit GatedRuntime(Runtime& real) : real_(real), opened_(real) {}
+    void open_gate() {
+        is_open_ = true;
+        opened_.notify();
+    }
+    boost::asio::any_io_executor loop() override { return real_.loop(); }
+    WallTime wall() const override { return real_.wall(); }
+    BootTime boot() const override { return real_.boot(); }
+    std::unique_ptr<Timer> schedule(Duration after, std::function<void()> callback) override {
+        return real_.schedule(after, std::move(callback));
+    }
+    void random_bytes(std::span<std::byte> out) override { real_.random_bytes(out); }
+    Task<> run_on(Pool pool, std::function<void()> work) override {
+        while (!is_open_) co_await opened_.wait();
+        co_await real_.run_on(pool, std::move(work));
+    }
+
+private:
+    Runtime& real_;
+    Signal opened_;
+    bool is_open_ = false;
+};
 
 void sql(const std::string& path, const char* text) {
     sqlite3* db = nullptr;
@@ -183,6 +210,39 @@ TEST_CASE("beyond the queue's bound commits fail with store.busy", "[store]") {
 
     CHECK(world.run(world.store->load("thing")).value().empty());
     CHECK(world.run(world.store->commit(put("x", "{}"))).value() == 1);
+}
+
+TEST_CASE("an overflow waits for the batch in progress, whose changes stay", "[store]") {
+    StoreWorld world;
+    GatedRuntime gated(world.runtime);
+    SqliteStoreOptions options = world.options;
+    options.max_queue = 2;
+    const std::unique_ptr<Store> store = open_sqlite_store(gated, options).value();
+    std::size_t rows_when_dropped = 0;
+    bool was_dropped = false;
+    const auto token = store->on_dropped([&] {
+        was_dropped = true;
+        rows_when_dropped = store->last_version();
+    });
+    std::vector<Task<Result<std::uint64_t>>> queued;
+    queued.push_back(store->commit(put("in progress", "{}")));
+    world.runtime.run_until_idle();
+
+    for (int i = 0; i < 8; ++i) queued.push_back(store->commit(put(std::to_string(i), "{}")));
+    world.runtime.run_until_idle();
+    CHECK_FALSE(was_dropped);
+    gated.open_gate();
+    world.runtime.run_until_idle();
+
+    CHECK(was_dropped);
+    CHECK(rows_when_dropped == 1);
+    CHECK(world.run(std::move(queued[0])).value() == 1);
+    for (std::size_t i = 1; i < queued.size(); ++i) {
+        CHECK(stable_code(world.run(std::move(queued[i])).error()) == "store.busy");
+    }
+    CHECK(world.run(store->commit(put("next", "{}"))).value() == 2);
+    CHECK(world.run(store->load("thing")).value().size() == 2);
+    world.run(store->close());
 }
 
 TEST_CASE("a second controller on the same directory is refused", "[store]") {

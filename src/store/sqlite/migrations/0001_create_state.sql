@@ -24,14 +24,16 @@ CREATE TABLE events (
     actor        TEXT NOT NULL,
     data         TEXT NOT NULL
 ) STRICT;
+CREATE INDEX events_by_subject ON events (subject_kind, project, subject, seq);
 CREATE INDEX events_by_app ON events (app, seq) WHERE app <> '';
 CREATE INDEX events_by_node ON events (node, seq) WHERE node <> '';
 
--- One row: the last version and event, and the first event that is still kept.
+-- One row: the last version and event, the first event from which on all are kept, and the bytes of all kept events.
 CREATE TABLE state (
     only_row     INTEGER PRIMARY KEY CHECK (only_row = 1),
     last_version INTEGER NOT NULL,
     last_event   INTEGER NOT NULL,
-    first_event  INTEGER NOT NULL
+    first_event  INTEGER NOT NULL,
+    event_bytes  INTEGER NOT NULL
 ) STRICT;
-INSERT INTO state VALUES (1, 0, 0, 1);
+INSERT INTO state VALUES (1, 0, 0, 1, 0);
