@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "icos/descriptor/descriptor.hpp"
+#include "icos/descriptor/diagnostic.hpp"
+#include "yaml/node.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace icos::descriptor {
+
+using yaml::Member;
+using yaml::Node;
+using yaml::Position;
+
+/// The members of a diagnostic that most do not have.
+struct DiagnosticExtra {
+    std::string hint{};
+    std::vector<Related> related{};
+};
+
+/// Collects the problems of one text. Severity comes from the code (codes.hpp), `strict` and the profile.
+class Report {
+public:
+    explicit Report(const Options& options) noexcept : strict_(options.strict), profile_(options.profile) {}
+
+    using Extra = DiagnosticExtra;
+    void add(std::string_view code, Position at, std::string path, std::string message, Extra extra = {});
+
+    Profile profile() const noexcept { return profile_; }
+    bool has(std::string_view code) const noexcept;
+    bool has_errors() const noexcept { return descriptor::has_errors(diagnostics_); }
+    /// Sorted by line and column, equal ones once (an alias shows the same problem at each of its uses).
+    std::vector<Diagnostic> take();
+
+private:
+    bool strict_;
+    Profile profile_;
+    std::vector<Diagnostic> diagnostics_;
+};
+
+/// "components[1].name"
+std::string child(std::string_view path, std::string_view key);
+std::string child(std::string_view path, std::size_t index);
+
+}  // namespace icos::descriptor
