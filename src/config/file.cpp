@@ -6,6 +6,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include <filesystem>
+#include <map>
 
 namespace icos::config {
 namespace {
@@ -16,8 +17,23 @@ public:
         : name_(std::filesystem::path(path).filename().string()), sections_(sections), problems_(problems) {}
 
     void read(const YAML::Node& node, const std::string& section) {
+        std::map<std::string, YAML::Mark> seen;
         for (const auto& pair : node) {
+            if (!pair.first.IsScalar()) {
+                complain(pair.first.Mark(), "a key must be a plain word");
+                continue;
+            }
             const std::string key = pair.first.Scalar();
+            const auto [earlier, is_new] = seen.emplace(key, pair.first.Mark());
+            if (!is_new) {
+                // The parser would take the last one without a word.
+                complain(
+                    pair.first.Mark(),
+                    (section.empty() ? "" : section + ".") + key + ": given twice, first in line " +
+                        std::to_string(earlier->second.line + 1)
+                );
+                continue;
+            }
             const std::string path = section.empty() ? key : section + "." + key;
             if (is_section(path)) {
                 if (pair.second.IsNull()) continue;

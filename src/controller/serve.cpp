@@ -3,6 +3,7 @@
 
 #include "data_directory.hpp"
 #include "icos/async/production_runtime.hpp"
+#include "icos/async/signal.hpp"
 #include "icos/async/task_group.hpp"
 #include "icos/bus/bus.hpp"
 #include "icos/core/log.hpp"
@@ -16,15 +17,14 @@
 #include "modules.hpp"
 #include "openapi.hpp"
 
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <array>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <malloc.h>
+#include <sys/stat.h>
 #include <tuple>
 #include <unistd.h>
 
@@ -32,6 +32,7 @@ namespace icos::controller {
 namespace {
 
 const Log kLog("controller");
+/// An orderly stop takes at most this long; what still runs then is left behind.
 constexpr Duration kStopDeadline{5000};
 
 std::string host_name() {
@@ -53,6 +54,7 @@ public:
           data_dir_(std::move(data_dir)),
           began_(began),
           tasks_(runtime),
+          stop_requested_(runtime),
           signals_(runtime_, SIGTERM, SIGINT) {}
 
     int run() {
@@ -61,6 +63,7 @@ public:
             kLog.error("cannot start", prepared.error());
             return kind_of(prepared.error()) == ErrorKind::invalid ? 2 : 1;
         }
+        await_signal();
         tasks_.spawn("controller.main", main());
         runtime_.run();
         return exit_code_;
@@ -73,6 +76,28 @@ private:
             : boost::asio::signal_set(runtime.loop(), first, second) {}
     };
 
+    /// The first signal asks for an orderly stop, the second ends the process at once.
+    void await_signal() {
+        signals_.async_wait([this](const boost::system::error_code& failed, int signal) {
+            if (failed) return;
+            if (is_stopping_) std::_Exit(1);
+            is_stopping_ = true;
+            kLog.info("stopping", {{"signal", signal}});
+            systemd::notify("STOPPING=1");
+            limit_stop();
+            stop_requested_.notify();
+            await_signal();
+        });
+    }
+
+    /// Work on a thread cannot be cancelled: a disk or a child process that hangs must not hang the stop.
+    void limit_stop() {
+        stop_limit_ = runtime_.schedule(kStopDeadline, [] {
+            kLog.error("the orderly stop took too long; what still runs is left behind");
+            std::_Exit(1);
+        });
+    }
+
     Result<void> prepare() {
         const config::View& listeners = config_.section("listeners");
         const std::string plain = listeners.text("plain_address");
@@ -83,9 +108,20 @@ private:
                 "use the TLS listener, or set listeners.insecure: true"
             };
         }
+        if (listeners.text("operator_certificate").empty() != listeners.text("operator_key").empty()) {
+            return Error{
+                errc::invalid,
+                "listeners.operator_certificate and listeners.operator_key come together",
+                "set both, or neither to have a self-signed pair made"
+            };
+        }
+        const bool is_first_start = !disk_->exists(data_dir_ + "/admin.token");
         Result<Identity> identity = open_data_directory(runtime_, *disk_, data_dir_);
         if (identity.has_error()) return identity.error();
         identity_ = std::move(*identity);
+        if (is_first_start) {
+            kLog.info("made the first admin token", {{"file", data_dir_ + "/admin.token"}});
+        }
 
         const config::View& store = config_.section("store");
         SqliteStoreOptions options;
@@ -100,7 +136,16 @@ private:
         const config::View& controller = config_.section("controller");
         name_ = controller.text("name").empty() ? host_name() : controller.text("name");
         application_ = std::make_unique<Application>(Application::Environment{
-            runtime_, bus_, *store_, *disk_, router_, config_, data_dir_, identity_.controller_id, name_
+            runtime_,
+            bus_,
+            *store_,
+            *disk_,
+            router_,
+            config_,
+            data_dir_,
+            identity_.controller_id,
+            name_,
+            advertised()
         });
         const Result<std::vector<const ModuleDescriptor*>> order =
             start_order(modules(), config_.section("modules").list("enabled"));
@@ -202,26 +247,41 @@ private:
         return server_->use_tls(std::move(material));
     }
 
+    /// Everything up to serving; an exception is as good a reason as an error.
+    Task<Result<void>> start() {
+        try {
+            Result<void> started = co_await application_->start();
+            if (started.has_value()) started = listen();
+            co_return started;
+        } catch (const std::exception& failure) {
+            co_return Error{errc::internal, failure.what()};
+        }
+    }
+
     Task<> main() {
-        Result<void> started = co_await application_->start();
-        if (started.has_value()) started = listen();
+        const Result<void> started = co_await start();
         if (started.has_error()) {
             kLog.error("cannot start", started.error());
             exit_code_ = kind_of(started.error()) == ErrorKind::invalid ? 2 : 1;
-            co_await shut_down();
-            co_return;
+            is_stopping_ = true;
+            limit_stop();
+        } else if (!is_stopping_) {
+            announce();
+            tasks_.spawn("controller.watchdog", systemd::feed_watchdog(runtime_));
         }
-        announce();
-        tasks_.spawn("controller.watchdog", systemd::feed_watchdog(runtime_));
-        boost::system::error_code failed;
-        const int signal =
-            co_await signals_.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, failed));
-        kLog.info("stopping", {{"signal", signal}});
-        systemd::notify("STOPPING=1");
-        signals_.async_wait([](const boost::system::error_code& ec, int) {
-            if (!ec) std::_Exit(1);
-        });
+        while (!is_stopping_) co_await stop_requested_.wait();
         co_await shut_down();
+    }
+
+    std::string advertised_host() const {
+        const std::string& host = config_.section("controller").text("advertise");
+        return host.empty() ? host_name() : host;
+    }
+
+    /// With the port, which nodes need; a port chosen by the kernel is known only once it listens.
+    std::string advertised() const {
+        const std::int64_t port = config_.section("listeners").integer("tls_port");
+        return port == 0 ? advertised_host() : advertised_host() + ":" + std::to_string(port);
     }
 
     void announce() {
@@ -229,11 +289,8 @@ private:
         if (const auto* topology = application_->ports().find<TopologyView>())
             nodes = topology->current()->nodes.size();
         const auto took = std::chrono::duration_cast<Duration>(runtime_.boot() - began_).count();
-        const config::View& controller = config_.section("controller");
-        const std::string host =
-            controller.text("advertise").empty() ? host_name() : controller.text("advertise");
-        const std::string where =
-            tls_port_.empty() ? "http://" + plain_endpoint_ + "/" : "https://" + host + ":" + tls_port_ + "/";
+        const std::string where = tls_port_.empty() ? "http://" + plain_endpoint_ + "/"
+                                                    : "https://" + advertised_host() + ":" + tls_port_ + "/";
         const std::string line = "ready in " + std::to_string(took) + " ms, " +
                                  std::to_string(application_->module_names().size()) + " modules, " +
                                  std::to_string(nodes) + " nodes, " + where;
@@ -244,10 +301,11 @@ private:
 #endif
     }
 
-    /// Within kStopDeadline altogether: no new requests, modules in reverse order, then the store.
+    /// No new requests, modules in reverse order, then the store. The parts' shares leave room within
+    /// kStopDeadline.
     Task<> shut_down() {
         if (server_) co_await server_->stop(Duration{1000});
-        co_await application_->stop(kStopDeadline - Duration{2000});
+        co_await application_->stop(Duration{2500});
         co_await bus_.stop(Duration{200});
         co_await store_->close();
         runtime_.stop();
@@ -269,12 +327,17 @@ private:
     std::unique_ptr<Application> application_;
     std::unique_ptr<http::Server> server_;
     TaskGroup tasks_;
+    Signal stop_requested_;
+    bool is_stopping_ = false;
+    std::unique_ptr<Timer> stop_limit_;
     Signals signals_;
 };
 
 }  // namespace
 
 int serve(const config::Config& config, const std::string& data_dir) {
+    // Whatever the mode of a data directory that was there before: state, keys and tokens are the owner's.
+    ::umask(0077);
     ProductionRuntime::Settings settings;
     settings.io_threads = static_cast<std::size_t>(config.section("http").integer("threads"));
     ProductionRuntime runtime(settings);

@@ -117,6 +117,23 @@ TEST_CASE("all problems come in one run, each with its place and what was expect
     );
 }
 
+TEST_CASE("a key given twice is a problem, not the last one's win", "[config]") {
+    const Folder folder;
+    Source source;
+    source.file = folder.write("c.yaml", "log:\n  level: debug\n  level: info\nlog: {}\n? [a, b]\n: 1\n");
+
+    const Loaded loaded = load(sample(), source);
+
+    CHECK(
+        lines(loaded) ==
+        std::vector<std::string>{
+            "c.yaml:3:3: log.level: given twice, first in line 2",
+            "c.yaml:4:1: log: given twice, first in line 1",
+            "c.yaml:5:3: a key must be a plain word",
+        }
+    );
+}
+
 TEST_CASE("broken YAML is one problem with its line", "[config]") {
     const Folder folder;
     Source source;
