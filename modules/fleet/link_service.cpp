@@ -1,0 +1,443 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "link_service.hpp"
+
+#include "error.hpp"
+
+#include <algorithm>
+
+namespace icos::fleet {
+namespace {
+
+constexpr Duration kSendTime{60'000};
+constexpr Duration kRefusalTime{2'000};
+constexpr Duration kProblemRetry{30'000};
+constexpr Duration kAskAgain{1'000};
+constexpr Duration kFreshness{6'000};  ///< a link that idles is still heard from this often
+constexpr Duration kReachTime{5'000};
+
+Error unreachable(const NodeEntry& entry, WallTime now) {
+    std::string detail = "node " + entry.record.name + " is not connected";
+    if (entry.life.last_seen && *entry.life.last_seen <= now)
+        detail += "; last seen " + for_people(now - *entry.life.last_seen) + " ago";
+    return Error{errc::unreachable, detail, "look at the agent there: systemctl status icos-agent"};
+}
+
+}  // namespace
+
+/// Counts a running `serve` and takes its link out of the table however it ends.
+class LinkService::Serving {
+public:
+    Serving(LinkService& service, LinkPtr link) : service_(service), link_(std::move(link)) {
+        ++service_.serving_;
+    }
+    ~Serving() {
+        link_->close();
+        service_.ended(link_);
+        if (--service_.serving_ == 0) service_.idle_.notify();
+    }
+    Serving(const Serving&) = delete;
+    Serving& operator=(const Serving&) = delete;
+
+private:
+    LinkService& service_;
+    LinkPtr link_;
+};
+
+LinkService::LinkService(
+    Runtime& runtime, Store& store, Journal& journal, NodeService& nodes, const Settings& settings
+)
+    : runtime_(runtime),
+      store_(store),
+      journal_(journal),
+      nodes_(nodes),
+      settings_(settings),
+      idle_(runtime),
+      tasks_(runtime) {}
+
+Result<NodeId> LinkService::admit(const http::PeerKey& peer) {
+    if (const RevokedKey* revoked = journal_.state().find_revoked(peer.key_id)) {
+        return Error{
+            errc::revoked,
+            "node " + revoked->node + " was forgotten at " + to_rfc3339(revoked->at) +
+                " and its key is revoked",
+            "join again with a new key and a new token: icos node token"
+        };
+    }
+    const NodeEntry* entry = journal_.state().find_key(peer.key_id);
+    if (entry == nullptr) {
+        return Error{
+            errc::unknown_key,
+            "no node with this key has joined" +
+                (peer.common_name.empty() ? std::string()
+                                          : " (its certificate names node " + peer.common_name + ")"),
+            "join first: icos node token prints the command"
+        };
+    }
+    return entry->record.id;
+}
+
+Task<> LinkService::run_session(LinkPtr link) {
+    const Error why = co_await link->session.run();
+    link->why = describe(why);
+    link->close();
+}
+
+Task<> LinkService::serve(http::PeerKey peer, std::unique_ptr<http::FrameStream> stream) {
+    if (stopping_) {
+        stream->close();
+        co_return;
+    }
+    const auto link = std::make_shared<NodeLink>(runtime_, std::move(stream));
+    const Serving serving(*this, link);
+    tasks_.spawn("fleet.link.session", run_session(link));
+    const Result<NodeId> admitted = admit(peer);
+    if (admitted.has_error()) {
+        co_await refuse(link, admitted.error());
+        co_return;
+    }
+    link->node = *admitted;
+    Result<agent::Hello> hello = co_await NodeLink::read_hello(link, settings_.hello_time);
+    if (hello.has_error()) {
+        log_.warning("an agent's link from " + link->remote + " did not start", hello.error());
+        co_return;
+    }
+    link->boot_id = hello->boot_id;
+    link->process_nonce = hello->process_nonce;
+    const Result<void> settled = co_await settle_identity(link);
+    if (settled.has_error()) {
+        co_await refuse(link, settled.error());
+        co_return;
+    }
+    if (link->closed) co_return;
+    start(link, std::move(*hello));
+    co_await read_loop(link);
+}
+
+Task<> LinkService::refuse(LinkPtr link, Error error) {
+    ++counters_.refused;
+    log_.warning("refused an agent's link from " + link->remote, error);
+    co_await NodeLink::send(link, encode_refusal(error), kRefusalTime);
+}
+
+/// The identity is this link's alone, or an error to refuse it with.
+Task<Result<void>> LinkService::settle_identity(LinkPtr link) {
+    for (;;) {
+        if (journal_.state().find(link->node) == nullptr)
+            co_return Error{errc::unknown_key, "the node was forgotten meanwhile"};
+        const auto present = links_.find(link->node);
+        if (present == links_.end()) co_return Result<void>();
+        const LinkPtr other = present->second;
+        const bool same_process =
+            other->boot_id == link->boot_id && other->process_nonce == link->process_nonce;
+        bool alive = false;
+        if (!same_process) {
+            if (!contended_.insert(link->node).second)
+                co_return Error{
+                    errc::duplicate, "another agent claims this identity too", "try again in 5 s"
+                };
+            struct Release {
+                std::set<NodeId>& set;
+                NodeId id;
+                ~Release() { set.erase(id); }
+            } const release{contended_, link->node};
+            alive = co_await other->session.ping(settings_.duplicate_ping);
+        }
+        const auto now = links_.find(link->node);
+        if (now == links_.end() || now->second != other) continue;
+        if (alive) {
+            report_duplicate(*link, *other);
+            co_return Error{
+                errc::duplicate,
+                "node " + other->name + " is connected already, from " + other->remote,
+                "two machines use one identity (a cloned disk?): remove the agent's state on one and join it "
+                "again"
+            };
+        }
+        ++counters_.replaced;
+        links_.erase(now);
+        other->close();
+        co_return Result<void>();
+    }
+}
+
+void LinkService::report_duplicate(const NodeLink& refused, const NodeLink& present) {
+    const NodeEntry* entry = journal_.state().find(refused.node);
+    if (entry == nullptr) return;
+    ChangeSet changes;
+    changes.events.push_back(node_event(
+        "node.duplicate_refused",
+        *entry,
+        "a second agent from " + refused.remote + " (boot " + refused.boot_id.substr(0, 8) +
+            ") was refused; " + present.remote + " (boot " + present.boot_id.substr(0, 8) + ") stays",
+        {},
+        Layer::security
+    ));
+    journal_.write_behind(std::move(changes));
+}
+
+std::string LinkService::welcome(const NodeLink& link) const {
+    agent::Welcome welcome;
+    welcome.controller_id = settings_.controller_id;
+    welcome.controller_name = settings_.controller_name;
+    const auto observed = observed_.find(link.node);
+    if (observed != observed_.end()) welcome.observed_digest = observed->second;
+    welcome.wall_ms = to_ms(runtime_.wall());
+    welcome.lease_ms = static_cast<std::uint32_t>(settings_.lease.count());
+    welcome.controllers = {settings_.advertise};
+    return agent::encode(welcome);
+}
+
+void LinkService::start(const LinkPtr& link, agent::Hello hello) {
+    ++counters_.connects;
+    if (!seen_.insert(link->node).second) ++counters_.reconnects;
+    links_.insert_or_assign(link->node, link);
+    link->name = journal_.state().find(link->node)->record.name;
+    link->sync.emplace(hello.accepted_digest, settings_.accept_time);
+    const auto plan = plans_.find(link->node);
+    if (plan != plans_.end()) link->sync->offer(plan->second);
+    if (hello.facts.address.empty()) hello.facts.address = host_of(link->remote);
+    nodes_.said_hello(link->node, std::move(hello.facts));
+    log_.info(
+        "node connected", {{"node", link->name}, {"remote", link->remote}, {"protocol", hello.version}}
+    );
+    if (listener_ != nullptr && !hello.accepted_digest.empty())
+        listener_->accepted(TargetId{link->node.value}, hello.accepted_digest, {});
+    tasks_.spawn("fleet.link.send", send_loop(link));
+}
+
+void LinkService::ended(const LinkPtr& link) {
+    const link::Session::Counters counted = link->session.counters();
+    counters_.bytes_in += counted.bytes_in;
+    counters_.bytes_out += counted.bytes_out;
+    if (link->sync) {
+        counters_.repeats += link->sync->repeats();
+        log_.info("node disconnected", {{"node", link->name}, {"reason", link->why}});
+    }
+    const auto found = links_.find(link->node);
+    if (found != links_.end() && found->second == link) links_.erase(found);
+}
+
+Task<> LinkService::send_loop(LinkPtr link) {
+    if (!co_await NodeLink::send(link, welcome(*link), kSendTime)) co_return;
+    while (!link->closed) {
+        if (link->ask_observed) {
+            link->ask_observed = false;
+            ++counters_.observed_asked;
+            std::string message = agent::encode(agent::Resend{"observed"});
+            co_await NodeLink::send(link, std::move(message), kSendTime);
+            continue;
+        }
+        const BootTime now = runtime_.boot();
+        const DesiredSync::Step step = link->sync->next(now, store_.last_version());
+        if (step.send) {
+            ++(step.send->base.empty() ? counters_.desired_full : counters_.desired_step);
+            std::string message = agent::encode(*step.send);
+            if (message.size() > link::kMaxMessage) {
+                log_.error(
+                    "the desired set of a node is too long to be sent",
+                    {{"node", link->name}, {"bytes", message.size()}, {"limit", link::kMaxMessage}}
+                );
+                link->sync->resend(runtime_.boot() + kProblemRetry);
+                continue;
+            }
+            co_await NodeLink::send(link, std::move(message), kSendTime);
+        } else if (step.look_again) {
+            const auto wait = std::chrono::ceil<Duration>(*step.look_again - now);
+            co_await link->wake.wait_for(wait);
+        } else {
+            co_await link->wake.wait();
+        }
+    }
+}
+
+Task<> LinkService::read_loop(LinkPtr link) {
+    while (!link->closed) {
+        const Result<std::optional<std::string>> message = co_await link->session.control().read();
+        if (message.has_error() || !message->has_value()) co_return;
+        if (link->closed) co_return;
+        nodes_.heard(link->node);
+        const Result<void> handled = handle(*link, **message);
+        if (handled.has_error()) {
+            log_.warning("node '" + link->name + "' broke the protocol; its link is closed", handled.error());
+            co_return;
+        }
+    }
+}
+
+Result<void> LinkService::handle(NodeLink& link, const std::string& message) {
+    const std::string type = agent::message_type(message);
+    if (type == "accepted") {
+        const Result<agent::Accepted> accepted = agent::decode<agent::Accepted>(message);
+        if (accepted.has_error()) return accepted.error();
+        handle_accepted(link, *accepted);
+    } else if (type == "observed") {
+        const Result<agent::Observed> observed = agent::decode<agent::Observed>(message);
+        if (observed.has_error()) return observed.error();
+        handle_observed(link, *observed);
+    } else if (type == "facts") {
+        Result<agent::FactsChanged> changed = agent::decode<agent::FactsChanged>(message);
+        if (changed.has_error()) return changed.error();
+        if (changed->facts.address.empty()) changed->facts.address = host_of(link.remote);
+        nodes_.facts_changed(link.node, std::move(changed->facts));
+    } else if (type == "resend") {
+        const Result<agent::Resend> resend = agent::decode<agent::Resend>(message);
+        if (resend.has_error()) return resend.error();
+        if (resend->what != "desired") return {};
+        ++counters_.resend_asked;
+        // The first time at once; a node that keeps asking is asked to wait.
+        const bool first = link.resend_backoff.attempts() == 0;
+        const Duration delay = link.resend_backoff.next(runtime_);
+        link.sync->resend(first ? runtime_.boot() : runtime_.boot() + delay);
+        link.wake.notify();
+    } else if (type.empty() || type == "hello") {
+        return Error{link::errc::protocol, type.empty() ? "a message without a type" : "a second hello"};
+    }
+    return {};  // types of later versions are passed over
+}
+
+void LinkService::handle_accepted(NodeLink& link, const agent::Accepted& accepted) {
+    const bool problem = !accepted.problem.empty();
+    if (problem) {
+        log_.warning(
+            "a node cannot take its desired set", {{"node", link.name}, {"problem", accepted.problem}}
+        );
+    } else {
+        link.resend_backoff.reset();
+    }
+    link.sync->accepted(accepted.digest, problem, runtime_.boot() + kProblemRetry);
+    link.wake.notify();
+    if (listener_ != nullptr)
+        listener_->accepted(TargetId{link.node.value}, accepted.digest, accepted.problem);
+}
+
+void LinkService::handle_observed(NodeLink& link, const agent::Observed& observed) {
+    const bool full = observed.base.empty();
+    std::string& known = observed_[link.node];
+    if (!full && observed.base != known) {
+        const BootTime now = runtime_.boot();
+        if (link.asked_observed_at && now < *link.asked_observed_at + kAskAgain) return;
+        link.asked_observed_at = now;
+        link.ask_observed = true;
+        link.wake.notify();
+        return;
+    }
+    ++(full ? counters_.observed_full : counters_.observed_step);
+    if (full) link.asked_observed_at.reset();
+    known = observed.digest;
+    if (listener_ != nullptr)
+        listener_->observed(TargetId{link.node.value}, full, observed.upsert, observed.removed);
+}
+
+void LinkService::offer(const TargetId& target, std::shared_ptr<const TargetPlan> plan) {
+    const NodeId node{target.value};
+    if (journal_.state().find(node) == nullptr) return;
+    plans_.insert_or_assign(node, plan);
+    const auto link = links_.find(node);
+    if (link == links_.end()) return;
+    link->second->sync->offer(std::move(plan));
+    link->second->wake.notify();
+}
+
+Task<Result<std::unique_ptr<NodeStream>>> LinkService::open_stream(
+    TargetId target, std::string kind, std::string arguments
+) {
+    const NodeId node{target.value};
+    const NodeEntry* entry = journal_.state().find(node);
+    if (entry == nullptr)
+        co_return Error{
+            errc::not_found, "there is no node with id " + node.value, "icos get nodes lists them"
+        };
+    const auto found = links_.find(node);
+    if (found == links_.end()) co_return unreachable(*entry, runtime_.wall());
+    const LinkPtr link = found->second;
+    const NodeEntry copy = *entry;
+    const bool fresh = copy.life.renewed && runtime_.boot() - *copy.life.renewed < kFreshness;
+    if (!fresh) {
+        // The other end may be gone without a word; better said now than by a stream that never starts.
+        const bool answers = co_await link->session.ping(kReachTime);
+        if (!answers) co_return unreachable(copy, runtime_.wall());
+    }
+    if (link->closed) co_return unreachable(copy, runtime_.wall());
+    std::shared_ptr<link::Channel> channel = link->session.open(std::move(kind), std::move(arguments));
+    co_return make_node_stream(std::move(channel));
+}
+
+void LinkService::collect_heartbeats() {
+    // heard() may end up in code that offers plans, never in one that adds or removes links.
+    for (const auto& [node, link] : links_) {
+        const std::uint64_t frames = link->session.counters().frames_in;
+        if (frames == link->frames_seen) continue;
+        link->frames_seen = frames;
+        nodes_.heard(node, link->session.round_trip());
+    }
+}
+
+void LinkService::forget(const NodeId& node) {
+    plans_.erase(node);
+    observed_.erase(node);
+    seen_.erase(node);
+    const auto found = links_.find(node);
+    if (found == links_.end()) return;
+    const LinkPtr link = found->second;
+    links_.erase(found);
+    link->close();
+}
+
+void LinkService::reloaded() {
+    observed_.clear();
+    std::vector<NodeId> gone;
+    for (const auto& [node, link] : links_) {
+        if (journal_.state().find(node) == nullptr) {
+            gone.push_back(node);
+        } else {
+            link->ask_observed = true;
+            link->wake.notify();
+        }
+    }
+    for (const NodeId& node : gone) forget(node);
+}
+
+Task<> LinkService::stop(Duration deadline) {
+    stopping_ = true;
+    const std::map<NodeId, LinkPtr> links = links_;
+    for (const auto& [node, link] : links) link->close();
+    const BootTime end = runtime_.boot() + deadline;
+    while (serving_ > 0 && runtime_.boot() < end) {
+        co_await idle_.wait_for(std::chrono::ceil<Duration>(end - runtime_.boot()));
+    }
+    const auto left = std::chrono::ceil<Duration>(end - runtime_.boot());
+    co_await tasks_.stop(std::max(left, Duration{10}));
+}
+
+std::string LinkService::metrics() const {
+    Counters total = counters_;
+    for (const auto& [node, link] : links_) {
+        const link::Session::Counters live = link->session.counters();
+        total.bytes_in += live.bytes_in;
+        total.bytes_out += live.bytes_out;
+        total.repeats += link->sync->repeats();
+    }
+    std::string out;
+    const auto metric = [&out](const char* name, const char* type, const char* labels, std::uint64_t value) {
+        const std::string declared = std::string("# TYPE ") + name + " " + type + "\n";
+        if (out.find(declared) == std::string::npos) out += declared;
+        out += std::string(name) + labels + " " + std::to_string(value) + "\n";
+    };
+    metric("icos_fleet_links", "gauge", "", links_.size());
+    metric("icos_fleet_link_connects_total", "counter", "", total.connects);
+    metric("icos_fleet_link_reconnects_total", "counter", "", total.reconnects);
+    metric("icos_fleet_link_refused_total", "counter", "", total.refused);
+    metric("icos_fleet_link_replaced_total", "counter", "", total.replaced);
+    metric("icos_fleet_link_bytes_total", "counter", "{direction=\"in\"}", total.bytes_in);
+    metric("icos_fleet_link_bytes_total", "counter", "{direction=\"out\"}", total.bytes_out);
+    metric("icos_fleet_desired_sent_total", "counter", "{form=\"full\"}", total.desired_full);
+    metric("icos_fleet_desired_sent_total", "counter", "{form=\"step\"}", total.desired_step);
+    metric("icos_fleet_desired_resends_total", "counter", "{cause=\"asked\"}", total.resend_asked);
+    metric("icos_fleet_desired_resends_total", "counter", "{cause=\"no_answer\"}", total.repeats);
+    metric("icos_fleet_observed_received_total", "counter", "{form=\"full\"}", total.observed_full);
+    metric("icos_fleet_observed_received_total", "counter", "{form=\"step\"}", total.observed_step);
+    metric("icos_fleet_observed_resends_total", "counter", "", total.observed_asked);
+    return out;
+}
+
+}  // namespace icos::fleet

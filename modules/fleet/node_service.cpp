@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node_service.hpp"
+
+#include "error.hpp"
+
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+namespace icos::fleet {
+namespace {
+
+/// The loop did not turn for so long: what agents sent meanwhile has not been read yet.
+constexpr Duration kStall{3'000};
+constexpr std::size_t kMaxFactsBytes = 64U << 10U;
+
+Error not_found(const std::string& name) {
+    return Error{errc::not_found, "there is no node named " + name, "icos get nodes lists them"};
+}
+
+std::string describe_change(const NodeChange& change) {
+    std::string out;
+    const auto add = [&out](const std::string& text) { out += (out.empty() ? "" : ", ") + text; };
+    if (change.cordoned) add(*change.cordoned ? "cordoned" : "uncordoned");
+    for (const auto& [key, value] : change.labels)
+        add(value ? "label " + key + "=" + *value : "label " + key + " removed");
+    if (change.location) add("location " + (change.location->empty() ? "-" : *change.location));
+    if (change.devices) add(std::to_string(change.devices->size()) + " devices");
+    return out.empty() ? "nothing changed" : out;
+}
+
+}  // namespace
+
+EventDraft node_event(
+    std::string kind, const NodeEntry& entry, std::string message, std::string actor, Layer layer
+) {
+    EventDraft event;
+    event.kind = std::move(kind);
+    event.layer = layer;
+    event.subject_kind = "node";
+    event.subject = entry.record.name;
+    event.message = std::move(message);
+    event.node = entry.record.name;
+    event.actor = actor.empty() ? "fleet" : std::move(actor);
+    event.data = boost::json::serialize(boost::json::object{
+        {"id", entry.record.id.value},
+        {"cluster", entry.record.cluster},
+        {"state", std::string(to_string(entry.life.state))},
+        {"cordoned", entry.record.cordoned},
+    });
+    return event;
+}
+
+NodeService::NodeService(Runtime& runtime, Journal& journal, const Settings& settings, Hooks hooks)
+    : runtime_(runtime), journal_(journal), settings_(settings), hooks_(std::move(hooks)) {}
+
+std::string NodeService::etag(const NodeRecord& record) {
+    return "\"" + std::to_string(record.revision) + "\"";
+}
+
+Task<Result<NodeEntry>> NodeService::change(
+    std::string name, NodeChange change, std::string if_match, std::string actor
+) {
+    if (Result<void> writable = journal_.check_writable(); writable.has_error()) co_return writable.error();
+    NodeEntry* entry = journal_.state().find_name(name);
+    if (entry == nullptr) co_return not_found(name);
+    NodeRecord& record = entry->record;
+    if (!if_match.empty() && if_match != "*" && if_match != etag(record)) {
+        co_return Error{
+            errc::changed,
+            "node " + record.name + " changed meanwhile",
+            "read it again, then repeat the change"
+        };
+    }
+    const NodeRecord before = record;
+    for (auto& [key, value] : change.labels) record.fixed_labels.insert_or_assign(key, value);
+    if (change.location) record.fixed_location = change.location;
+    if (change.devices) record.fixed_devices = change.devices;
+    if (change.cordoned) record.cordoned = *change.cordoned;
+    const bool same = before.fixed_labels == record.fixed_labels &&
+                      before.fixed_location == record.fixed_location &&
+                      before.fixed_devices == record.fixed_devices && before.cordoned == record.cordoned;
+    if (same) {
+        NodeEntry answer = *entry;
+        const Result<void> settled = co_await journal_.settled();
+        if (settled.has_error()) co_return settled.error();
+        co_return answer;
+    }
+    ++record.revision;
+    journal_.state().touch();
+    const bool only_cordon = change.cordoned && change.labels.empty() && !change.location && !change.devices;
+    const char* kind = !only_cordon ? "node.changed" : record.cordoned ? "node.cordoned" : "node.uncordoned";
+    ChangeSet changes;
+    changes.changes.push_back(upsert(record));
+    changes.events.push_back(node_event(kind, *entry, describe_change(change), std::move(actor)));
+    NodeEntry answer = *entry;
+    Task<Result<std::uint64_t>> written = journal_.write(std::move(changes), {changed(*entry)});
+    hooks_.topology_changed();
+    const Result<std::uint64_t> version = co_await std::move(written);
+    if (version.has_error()) co_return version.error();
+    co_return answer;
+}
+
+Task<Result<void>> NodeService::remove(std::string name, std::string actor) {
+    if (Result<void> writable = journal_.check_writable(); writable.has_error()) co_return writable.error();
+    NodeEntry* entry = journal_.state().find_name(name);
+    if (entry == nullptr) co_return not_found(name);
+    const NodeId id = entry->record.id;
+    const ClaimSum claims = hooks_.claims(id);
+    if (claims.placements > 0) {
+        co_return Error{
+            errc::in_use,
+            "node " + entry->record.name + " has " + std::to_string(claims.placements) +
+                (claims.placements == 1 ? " placement" : " placements"),
+            "cordon it and stop or move what runs there first: icos get placements --node " +
+                entry->record.name
+        };
+    }
+    RevokedKey key{entry->record.key_id, entry->record.name, runtime_.wall()};
+    ChangeSet changes;
+    changes.changes.push_back(Change{std::string(kNodeRow), id.value, std::nullopt});
+    changes.changes.push_back(Change{std::string(kRevokedRow), key.key_id, to_row(key)});
+    changes.events.push_back(node_event(
+        "node.removed", *entry, "forgotten; its key is no longer accepted", std::move(actor), Layer::security
+    ));
+    messages::NodeChanged message = changed(*entry);
+    journal_.state().add(std::move(key));
+    journal_.state().remove(id);
+    Task<Result<std::uint64_t>> written = journal_.write(std::move(changes), {std::move(message)});
+    hooks_.node_removed(id);
+    hooks_.topology_changed();
+    const Result<std::uint64_t> version = co_await std::move(written);
+    if (version.has_error()) co_return version.error();
+    co_return Result<void>();
+}
+
+void NodeService::renew(NodeEntry& entry) {
+    entry.life.renewed = runtime_.boot();
+    entry.life.last_seen = runtime_.wall();
+}
+
+void NodeService::move(NodeEntry& entry, NodeState to, std::string message, ChangeSet& changes) {
+    entry.life.state = to;
+    entry.record.state = to;
+    entry.record.last_seen = entry.life.last_seen;
+    journal_.state().touch();
+    changes.changes.push_back(upsert(entry.record));
+    changes.events.push_back(node_event("node." + std::string(to_string(to)), entry, std::move(message)));
+}
+
+std::string NodeService::return_message(const NodeEntry& entry) const {
+    if (entry.life.state == NodeState::joining) return describe(entry.record.facts);
+    std::optional<Duration> away;
+    if (entry.life.renewed) {
+        away = std::chrono::duration_cast<Duration>(runtime_.boot() - *entry.life.renewed);
+    } else if (entry.life.last_seen && *entry.life.last_seen < runtime_.wall()) {
+        away = runtime_.wall() - *entry.life.last_seen;
+    }
+    return away ? "back after " + for_people(*away) : "back";
+}
+
+void NodeService::heard(const NodeId& id, std::optional<Duration> round_trip) {
+    NodeEntry* entry = journal_.state().find(id);
+    if (entry == nullptr) return;
+    if (round_trip) entry->life.round_trip = round_trip;
+    const bool returns = entry->life.state != NodeState::ready;
+    std::string message = returns ? return_message(*entry) : std::string();
+    renew(*entry);
+    if (!returns) return;
+    ChangeSet changes;
+    move(*entry, NodeState::ready, std::move(message), changes);
+    journal_.write_behind(std::move(changes), {changed(*entry)});
+    hooks_.topology_changed();
+}
+
+std::optional<std::string> NodeService::take_facts(NodeEntry& entry, agent::Facts facts) {
+    if (facts == entry.record.facts) return std::nullopt;
+    if (agent::encode(agent::FactsChanged{facts}).size() > kMaxFactsBytes) {
+        log_.warning("facts of a node are too long and were not taken", {{"node", entry.record.name}});
+        return std::nullopt;
+    }
+    if (const Result<void> checked = check_devices("devices", facts.devices); checked.has_error()) {
+        log_.warning("devices of node '" + entry.record.name + "' were not taken", checked.error());
+        facts.devices = entry.record.facts.devices;
+    }
+    std::string difference = describe_change(entry.record.facts, facts);
+    entry.record.facts = std::move(facts);
+    journal_.state().touch();
+    return difference;
+}
+
+void NodeService::said_hello(const NodeId& id, agent::Facts facts) {
+    NodeEntry* entry = journal_.state().find(id);
+    if (entry == nullptr) return;
+    ChangeSet changes;
+    const std::optional<std::string> difference = take_facts(*entry, std::move(facts));
+    const bool returns = entry->life.state != NodeState::ready;
+    std::string message = returns ? return_message(*entry) : std::string();
+    renew(*entry);
+    if (difference && !difference->empty() && entry->record.state != NodeState::joining)
+        changes.events.push_back(node_event("node.facts_changed", *entry, *difference));
+    if (returns) {
+        move(*entry, NodeState::ready, std::move(message), changes);
+    } else if (difference) {
+        changes.changes.push_back(upsert(entry->record));
+    }
+    if (changes.empty()) return;
+    journal_.write_behind(std::move(changes), {changed(*entry)});
+    hooks_.topology_changed();
+}
+
+void NodeService::facts_changed(const NodeId& id, agent::Facts facts) {
+    NodeEntry* entry = journal_.state().find(id);
+    if (entry == nullptr) return;
+    const std::optional<std::string> difference = take_facts(*entry, std::move(facts));
+    if (!difference) return;
+    ChangeSet changes;
+    changes.changes.push_back(upsert(entry->record));
+    if (!difference->empty()) changes.events.push_back(node_event("node.facts_changed", *entry, *difference));
+    journal_.write_behind(std::move(changes), {changed(*entry)});
+    hooks_.topology_changed();
+}
+
+void NodeService::check_leases() {
+    const BootTime now = runtime_.boot();
+    const auto since_last = last_check_ ? now - *last_check_ : BootClock::duration{0};
+    last_check_ = now;
+    const bool stalled = since_last > kStall;
+    const LeaseTimes times{settings_.suspect_after, settings_.lease};
+    ChangeSet changes;
+    std::vector<messages::NodeChanged> moved;
+    std::vector<NodeId> ids;
+    for (const auto& [id, entry] : journal_.state().nodes()) ids.push_back(id);
+    for (const NodeId& id : ids) {
+        NodeEntry& entry = *journal_.state().find(id);
+        if (!entry.life.renewed) continue;
+        // The silence was ours (a suspended or overloaded machine), so it does not count against anybody.
+        if (stalled) *entry.life.renewed = std::min(now, *entry.life.renewed + since_last);
+        const auto silence = std::chrono::duration_cast<Duration>(now - *entry.life.renewed);
+        const NodeState next = next_state(entry.life.state, silence, times);
+        // Only a frame leads back to ready, see heard().
+        if (next == entry.life.state || next == NodeState::ready) continue;
+        std::string message = next == NodeState::lost
+                                  ? "lease expired"
+                                  : "no heartbeat for " + for_people(settings_.suspect_after);
+        move(entry, next, std::move(message), changes);
+        moved.push_back(changed(entry));
+    }
+    if (moved.empty()) return;
+    journal_.write_behind(std::move(changes), std::move(moved));
+    hooks_.topology_changed();
+}
+
+}  // namespace icos::fleet

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "icos/async/runtime.hpp"
+#include "icos/core/log.hpp"
+#include "icos/ports/claims.hpp"
+#include "journal.hpp"
+#include "request_body.hpp"
+#include "settings.hpp"
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace icos::fleet {
+
+/// Changes of nodes that are in: what people change, what agents report, and the lease. Loop-confined.
+class NodeService {
+public:
+    struct Hooks {
+        std::function<void()> topology_changed;           ///< memory has a new topology
+        std::function<void(const NodeId&)> node_removed;  ///< forgotten: its link has to go
+        std::function<ClaimSum(const NodeId&)> claims;
+    };
+    NodeService(Runtime& runtime, Journal& journal, const Settings& settings, Hooks hooks);
+
+    /// node.not_found, node.changed (`if_match` is not the node's ETag), store errors. The entry as it is
+    /// then.
+    Task<Result<NodeEntry>> change(
+        std::string name, NodeChange change, std::string if_match, std::string actor
+    );
+    /// Forgets a node and revokes its key: node.not_found, node.in_use, store errors.
+    Task<Result<void>> remove(std::string name, std::string actor);
+
+    /// A frame of the node came in now.
+    void heard(const NodeId& id, std::optional<Duration> round_trip = {});
+    void said_hello(const NodeId& id, agent::Facts facts);
+    void facts_changed(const NodeId& id, agent::Facts facts);
+    /// Looks at every lease; call about once a second.
+    void check_leases();
+
+    static std::string etag(const NodeRecord& record);
+
+private:
+    void renew(NodeEntry& entry);
+    void move(NodeEntry& entry, NodeState to, std::string message, ChangeSet& changes);
+    std::string return_message(const NodeEntry& entry) const;
+    /// What changed for people; nullopt when nothing did.
+    std::optional<std::string> take_facts(NodeEntry& entry, agent::Facts facts);
+
+    Runtime& runtime_;
+    Journal& journal_;
+    const Settings& settings_;
+    Hooks hooks_;
+    Log log_{"fleet"};
+    std::optional<BootTime> last_check_;
+};
+
+/// An event about a node. `actor` empty: fleet itself.
+EventDraft node_event(
+    std::string kind,
+    const NodeEntry& entry,
+    std::string message,
+    std::string actor = {},
+    Layer layer = Layer::runtime
+);
+
+}  // namespace icos::fleet
