@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "contradictions.hpp"
 #include "icos/core/log.hpp"
 #include "modules.hpp"
 #include "sections.hpp"
@@ -45,6 +46,7 @@ std::optional<config::Config> load(const Options& options) {
     source.environment = environment();
     source.sets = options.sets;
     config::Loaded loaded = config::load(controller::sections(), source);
+    if (loaded.config) loaded.problems = controller::contradictions(*loaded.config, controller::modules());
     for (const config::Problem& problem : loaded.problems) {
         std::fprintf(stderr, "%s: %s\n", problem.place.c_str(), problem.message.c_str());
     }
@@ -56,6 +58,7 @@ std::optional<config::Config> load(const Options& options) {
             loaded.problems.size() == 1 ? "" : "s"
         );
     }
+    if (!loaded.problems.empty()) return std::nullopt;
     return std::move(loaded.config);
 }
 

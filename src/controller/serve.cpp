@@ -41,10 +41,6 @@ std::string host_name() {
     return name.data();
 }
 
-bool is_loopback(const std::string& address) {
-    return address == "localhost" || address == "::1" || address.starts_with("127.");
-}
-
 /// Everything that lives as long as the process serves, in the order of construction.
 class Controller {
 public:
@@ -82,7 +78,7 @@ private:
             if (failed) return;
             if (is_stopping_) std::_Exit(1);
             is_stopping_ = true;
-            kLog.info("stopping", {{"signal", signal}});
+            kLog.info("stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
             systemd::notify("STOPPING=1");
             limit_stop();
             stop_requested_.notify();
@@ -99,22 +95,6 @@ private:
     }
 
     Result<void> prepare() {
-        const config::View& listeners = config_.section("listeners");
-        const std::string plain = listeners.text("plain_address");
-        if (!plain.empty() && !is_loopback(plain) && !listeners.boolean("insecure")) {
-            return Error{
-                errc::invalid,
-                "listeners.plain_address " + plain + ": plain HTTP is for loopback only",
-                "use the TLS listener, or set listeners.insecure: true"
-            };
-        }
-        if (listeners.text("operator_certificate").empty() != listeners.text("operator_key").empty()) {
-            return Error{
-                errc::invalid,
-                "listeners.operator_certificate and listeners.operator_key come together",
-                "set both, or neither to have a self-signed pair made"
-            };
-        }
         const bool is_first_start = !disk_->exists(data_dir_ + "/admin.token");
         Result<Identity> identity = open_data_directory(runtime_, *disk_, data_dir_);
         if (identity.has_error()) return identity.error();
