@@ -13,7 +13,7 @@ struct Code {
     Severity severity;
     std::string_view meaning;
     std::string_view strict_code = {
-    };                   ///< the code when `strict` makes an error of it; empty: strict changes nothing
+    };  ///< the code when `strict` makes an error of it; empty: strict changes nothing
     bool fatal = false;  ///< an error in every profile
 };
 

@@ -20,6 +20,10 @@ void Field::fail(std::string_view code, std::string_view message, Report::Extra 
 void Field::wrong_type(std::string_view expected, std::string_view code) const {
     std::string hint;
     if (expected == "string" && node_->is_scalar()) hint = fmt::format("quote it: \"{}\"", node_->text);
+    const std::size_t colon = node_->text.find(':');
+    const bool glued = expected.starts_with("map") && node_->is_scalar() && node_->plain &&
+                       colon != std::string::npos && colon > 0 && node_->text.find(' ') > colon;
+    if (glued) hint = fmt::format("a space is missing after \"{}:\"", node_->text.substr(0, colon));
     fail(code, fmt::format("expected {}, got {}", expected, kind_name(*node_)), {.hint = std::move(hint)});
 }
 

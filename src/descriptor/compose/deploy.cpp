@@ -183,7 +183,7 @@ void read_limit(const Field& field, Service& service) {
         set(service.out, "replicas", count, field);
         service.replicas = count.value_or(1);
     }
-    if (limits.empty()) service.out.erase("limits");
+    if (limits.empty()) service.out.stable_erase("limits");
 }
 
 void read_healthcheck(const Field& field, Service& service) {

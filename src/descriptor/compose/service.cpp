@@ -168,10 +168,12 @@ Service read_service(const Field& field, const std::string& name) {
             service
         );
     }
-    if (usable && field.node().find("image") == nullptr && field.node().find("build") == nullptr) {
+    const Member* image = field.node().member("image");
+    if (usable && (image == nullptr || image->value.is_null()) && field.node().find("build") == nullptr) {
+        const Position at = image == nullptr ? field.node().first_key() : image->key.at;
         field.report().add(
             "C008",
-            field.node().first_key(),
+            at,
             field.path(),
             fmt::format("{}: the service has no image", name),
             {.hint = "add image: NAME:TAG"}

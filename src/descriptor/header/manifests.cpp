@@ -21,34 +21,38 @@ std::string slice(const Node& map, const yaml::Source& source) {
     const std::size_t begin = map.members.front().key.span.begin;
     std::size_t end = std::max(map.span.end, begin);
     const std::size_t line_begin = source.line_begin(source.line_of_byte(begin));
-    // A comment that ends the last line belongs to it.
+    // A block scalar ends after its line break; otherwise a comment that ends the last line belongs to it.
+    const bool ends_line = end > begin && text[end - 1] == '\n';
     const std::size_t line_end = std::min(text.find('\n', end), text.size());
     const std::size_t rest = text.find_first_not_of(" \t\r", end);
-    if (rest == std::string_view::npos || rest >= line_end || text[rest] == '#') end = line_end;
+    if (!ends_line && (rest == std::string_view::npos || rest >= line_end || text[rest] == '#'))
+        end = line_end;
     std::string indentation;
     for (const char c : text.substr(line_begin, begin - line_begin)) {
         if ((static_cast<unsigned char>(c) & 0xC0U) != 0x80U) indentation.push_back(' ');
     }
-    return indentation + std::string(text.substr(begin, end - begin)) + "\n";
+    return indentation + std::string(text.substr(begin, end - begin)) + (ends_line ? "" : "\n");
 }
 
 /// C010: the bytes are handed on alone, so an alias into another place would be undefined there.
 void check_anchors(const Node& node, const Node& root, const std::string& path, Report& report) {
+    const bool inside = node.span.begin >= root.span.begin && node.span.end <= root.span.end;
+    if (&node != &root && !inside && node.span.end > node.span.begin) {
+        report.add(
+            "C010",
+            node.at,
+            path,
+            "manifest: uses an anchor defined outside of it",
+            {.hint = "write the value out"}
+        );
+        return;
+    }
     for (const Member& member : node.members) {
         check_anchors(member.key, root, path, report);
         check_anchors(member.value, root, child(path, member.key.text), report);
     }
     for (std::size_t i = 0; i < node.items.size(); ++i)
         check_anchors(node.items[i], root, child(path, i), report);
-    if (&node == &root || (node.span.begin >= root.span.begin && node.span.end <= root.span.end)) return;
-    if (node.span.end == node.span.begin) return;
-    report.add(
-        "C010",
-        node.at,
-        path,
-        "manifest: uses an anchor defined outside of it",
-        {.hint = "write the value out"}
-    );
 }
 
 void read_content(const Field& content, const yaml::Source& source, ManifestDraft& draft) {
