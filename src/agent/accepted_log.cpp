@@ -220,6 +220,7 @@ Task<Result<void>> AcceptedLog::open() {
     if (!replay->cut.empty()) {
         kLog.warning("the tail of the accepted log was cut", {{"reason", replay->cut}, {"at", replay->end}});
     }
+    is_whole_ = replay->cut.empty() && replay->end > kMagic.size();
     size_ = disk_->end;
     set_ = std::move(replay->set);
     digest_ = std::move(replay->digest);
@@ -227,12 +228,13 @@ Task<Result<void>> AcceptedLog::open() {
 }
 
 Task<Result<void>> AcceptedLog::accept(AcceptedSet next, std::string digest) {
-    if (digest == digest_) co_return Result<void>();
+    if (digest == digest_ && is_whole_) co_return Result<void>();
     std::string step = accepted_log_step(set_, next, digest);
     const std::uint64_t length = step.size();
     auto work = [state = disk_, bytes = std::move(step)] { return state->append(bytes); };
     Result<void> written = co_await offload(runtime_, Pool::storage, std::move(work));
     if (written.has_error()) co_return written;
+    is_whole_ = true;
     size_ = disk_->end;
     bytes_written_ += length;
     set_ = std::move(next);

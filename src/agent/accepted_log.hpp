@@ -48,6 +48,9 @@ public:
     Task<Result<void>> accept(AcceptedSet next, std::string digest);
 
     const AcceptedSet& set() const noexcept { return set_; }
+    /// False when the file was new or its tail was cut: the set may lack what a controller knows was
+    /// accepted.
+    bool is_whole() const noexcept { return is_whole_; }
     /// desired_digest(set()), also before the first accept.
     const std::string& digest() const noexcept { return digest_; }
     /// Bytes written to the file since open(): what the flash pays.
@@ -63,6 +66,7 @@ private:
     std::shared_ptr<OnDisk> disk_;
     AcceptedSet set_;
     std::string digest_;
+    bool is_whole_ = false;
     std::uint64_t size_ = 0;
     std::uint64_t bytes_written_ = 0;
     std::uint64_t compactions_ = 0;

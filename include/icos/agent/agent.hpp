@@ -28,20 +28,22 @@ public:
 };
 
 struct Settings {
-    std::string node_id;                    ///< = target id, also the value of the `icos.eu/target` label
+    std::string node_id;  ///< = target id, also the value of the `icos.eu/target` label
     std::string name;
-    std::vector<std::string> controllers;   ///< addresses, tried in turn
-    std::string state_dir;                  ///< accepted log and snapshots; must exist
+    std::vector<std::string> controllers;  ///< addresses, tried in turn
+    std::string state_dir;                 ///< accepted log and snapshots; must exist
     Duration link_silence{15'000};
-    Duration reconcile_interval{60'000};    ///< a full look at the engine, besides its events
+    Duration reconcile_interval{60'000};  ///< a full look at the engine, besides its events
 };
 
-/// The node side: keeps the link, the accepted set and the engine in step. Works without a controller: what the
-/// accepted log holds is reconciled at start. Stopping it never touches containers. Loop-confined.
+/// The node side: keeps the link, the accepted set and the engine in step. Works without a controller: what
+/// the accepted log holds is reconciled at start. Stopping it never touches containers. Loop-confined.
 class Agent {
 public:
     /// References must outlive the agent.
-    Agent(Runtime& runtime, Disk& disk, Engine& engine, Dialer& dialer, FactsSource& facts, Settings settings);
+    Agent(
+        Runtime& runtime, Disk& disk, Engine& engine, Dialer& dialer, FactsSource& facts, Settings settings
+    );
     ~Agent();
     Agent(const Agent&) = delete;
     Agent& operator=(const Agent&) = delete;

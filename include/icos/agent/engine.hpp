@@ -17,17 +17,27 @@
 namespace icos::agent {
 
 /// engine.unreachable, engine.not_found, engine.conflict (name taken, in use), engine.port_taken,
-/// engine.image_not_found, engine.image_denied (credentials), engine.wrong_architecture, engine.no_space (kind
-/// storage_full), engine.refused (any other 4xx, with the engine's words), engine.failed (5xx).
+/// engine.image_not_found, engine.image_denied (credentials), engine.wrong_architecture, engine.no_space
+/// (kind storage_full), engine.refused (any other 4xx, with the engine's words), engine.failed (5xx).
 enum class engine_errc {
-    unreachable = 1, not_found, conflict, port_taken, image_not_found, image_denied, wrong_architecture, no_space,
-    refused, failed
+    unreachable = 1,
+    not_found,
+    conflict,
+    port_taken,
+    image_not_found,
+    image_denied,
+    wrong_architecture,
+    no_space,
+    refused,
+    failed
 };
 const ErrorDomain& engine_domain() noexcept;
-inline boost::system::error_code make_error_code(engine_errc e) noexcept { return {static_cast<int>(e), engine_domain()}; }
+inline boost::system::error_code make_error_code(engine_errc e) noexcept {
+    return {static_cast<int>(e), engine_domain()};
+}
 
 struct EngineInfo {
-    std::string kind;          ///< "docker" | "podman"
+    std::string kind;  ///< "docker" | "podman"
     std::string version;
     std::string api_version;   ///< negotiated, at least "1.40"
     std::string architecture;  ///< "x86_64" | "arm64" …
@@ -38,16 +48,16 @@ using LabelMap = std::map<std::string, std::string>;
 
 struct ContainerState {
     std::string id;
-    std::string name;          ///< without the leading '/'
+    std::string name;  ///< without the leading '/'
     std::string image;
     std::string image_id;
-    std::string state;         ///< created running paused restarting removing exited dead
-    std::string health;        ///< "", starting, healthy, unhealthy
+    std::string state;   ///< created running paused restarting removing exited dead
+    std::string health;  ///< "", starting, healthy, unhealthy
     std::optional<int> exit_code;
     std::uint32_t restarts = 0;
-    std::int64_t started_ms = 0;   ///< 0 = never
+    std::int64_t started_ms = 0;  ///< 0 = never
     std::int64_t finished_ms = 0;
-    std::string error;             ///< the engine's start error
+    std::string error;  ///< the engine's start error
     bool oom_killed = false;
     LabelMap labels;
     std::map<std::string, std::string> network_ips;  ///< network name -> address
@@ -64,10 +74,10 @@ struct ImageState {
 using PullProgress = std::function<void(std::uint64_t current, std::uint64_t total)>;
 
 struct EngineEvent {
-    std::string type;      ///< container, network, volume, image
-    std::string action;    ///< start, die, health_status: healthy, destroy …
+    std::string type;    ///< container, network, volume, image
+    std::string action;  ///< start, die, health_status: healthy, destroy …
     std::string id;
-    LabelMap attributes;   ///< labels of containers among them
+    LabelMap attributes;  ///< labels of containers among them
     std::int64_t at_ms = 0;
 };
 
@@ -110,8 +120,9 @@ public:
     virtual Task<Result<int>> exit_code() = 0;  ///< once read() returned nullopt
 };
 
-/// A container engine, in the dialect of the Docker Engine API (bodies of create calls are its JSON; Podman serves
-/// the same). Every call has its own deadline. The simulated engine of tests/simulation implements it too.
+/// A container engine, in the dialect of the Docker Engine API (bodies of create calls are its JSON; Podman
+/// serves the same). Every call has its own deadline. The simulated engine of tests/simulation implements it
+/// too.
 class Engine {
 public:
     virtual ~Engine() = default;
@@ -120,24 +131,32 @@ public:
     /// Containers that carry all these labels ("" value = any value), stopped ones too, with inspected state.
     virtual Task<Result<std::vector<ContainerState>>> containers(LabelMap labels) = 0;
     virtual Task<Result<ContainerState>> inspect(std::string id) = 0;
-    virtual Task<Result<std::string>> create_container(std::string name, boost::json::object body) = 0;  ///< -> id
+    virtual Task<Result<std::string>> create_container(
+        std::string name, boost::json::object body
+    ) = 0;  ///< -> id
     virtual Task<Result<void>> start(std::string id) = 0;
-    virtual Task<Result<void>> stop(std::string id, Duration grace) = 0;    ///< already stopped is fine
-    virtual Task<Result<void>> remove_container(std::string id) = 0;        ///< kills it if it runs; anonymous volumes too; absent is fine
+    virtual Task<Result<void>> stop(std::string id, Duration grace) = 0;  ///< already stopped is fine
+    virtual Task<Result<void>> remove_container(std::string id
+    ) = 0;  ///< kills it if it runs; anonymous volumes too; absent is fine
     virtual Task<Result<void>> rename(std::string id, std::string name) = 0;
     /// Puts files into a created container: a tar archive unpacked at `path`.
     virtual Task<Result<void>> put_archive(std::string id, std::string path, std::string tar) = 0;
 
     virtual Task<Result<std::vector<std::string>>> networks(LabelMap labels) = 0;  ///< names
-    virtual Task<Result<void>> create_network(std::string name, boost::json::object body) = 0;  ///< present with our labels is fine
+    virtual Task<Result<void>> create_network(
+        std::string name, boost::json::object body
+    ) = 0;                                                            ///< present with our labels is fine
     virtual Task<Result<void>> remove_network(std::string name) = 0;  ///< absent is fine
-    virtual Task<Result<void>> connect_network(std::string network, std::string container, boost::json::object endpoint) = 0;
+    virtual Task<Result<void>> connect_network(
+        std::string network, std::string container, boost::json::object endpoint
+    ) = 0;
 
     virtual Task<Result<std::vector<std::string>>> volumes(LabelMap labels) = 0;
     virtual Task<Result<void>> create_volume(std::string name, boost::json::object body) = 0;
     virtual Task<Result<void>> remove_volume(std::string name) = 0;  ///< absent is fine
 
-    virtual Task<Result<ImageState>> image(std::string reference) = 0;  ///< engine.image_not_found if absent locally
+    virtual Task<Result<ImageState>> image(std::string reference
+    ) = 0;  ///< engine.image_not_found if absent locally
     /// `auth` is the X-Registry-Auth value or empty.
     virtual Task<Result<void>> pull(std::string reference, std::string auth, PullProgress progress) = 0;
 

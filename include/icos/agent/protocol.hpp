@@ -10,43 +10,44 @@
 #include <string_view>
 #include <vector>
 
-/// Controller <-> agent wire types (control channel of the link: one JSON object per message, member `type` names the
-/// struct in snake_case: hello, welcome, desired, accepted, observed, facts, node_config). Unknown members are
-/// ignored, absent ones take the defaults below, so that versions N and N-2 interoperate; `encode`/`decode` are in
-/// src/link/protocol.cpp. Memory in bytes, cpu in milli-cores, times in milliseconds since the epoch.
+/// Controller <-> agent wire types (control channel of the link: one JSON object per message, member `type`
+/// names the struct in snake_case: hello, welcome, desired, accepted, observed, facts, node_config). Unknown
+/// members are ignored, absent ones take the defaults below, so that versions N and N-2 interoperate;
+/// `encode`/`decode` are in src/link/protocol.cpp. Memory in bytes, cpu in milli-cores, times in milliseconds
+/// since the epoch.
 ///
 /// Conversation. Agent: hello{facts, accepted_digest, observed_digest}. Controller: welcome, then
-/// desired{full} unless its digest equals accepted_digest. Agent: accepted{digest} once the set is durable on the
-/// node; observed{full} unless the controller's last known observed digest (in welcome) equals its own. Later:
-/// desired and observed deltas, each naming the digest they apply to (`base`); a side that does not have that base
-/// asks for the whole set (`resend`).
+/// desired{full} unless its digest equals accepted_digest. Agent: accepted{digest} once the set is durable on
+/// the node; observed{full} unless the controller's last known observed digest (in welcome) equals its own.
+/// Later: desired and observed deltas, each naming the digest they apply to (`base`); a side that does not
+/// have that base asks for the whole set (`resend`).
 namespace icos::agent {
 
 inline constexpr int kProtocolVersion = 1;
 
 struct Device {
-    std::string name;   ///< resource name as descriptors ask for it: "squat.ai/video", "nvidia.com/gpu"
-    std::string path;   ///< host path ("/dev/video0") or empty
+    std::string name;  ///< resource name as descriptors ask for it: "squat.ai/video", "nvidia.com/gpu"
+    std::string path;  ///< host path ("/dev/video0") or empty
     auto operator<=>(const Device&) const = default;
 };
 
 /// What a node is. Labels, devices and cluster start from the join token; later `node set|label` wins.
 struct Facts {
     std::string hostname;
-    std::string architecture;      ///< "x86_64" or "arm64" (normalised)
-    std::string os;                ///< "Debian GNU/Linux 12 (bookworm)"
+    std::string architecture;  ///< "x86_64" or "arm64" (normalised)
+    std::string os;            ///< "Debian GNU/Linux 12 (bookworm)"
     std::string kernel;
-    std::string machine_id;        ///< hash of /etc/machine-id, to recognise cloned images
+    std::string machine_id;  ///< hash of /etc/machine-id, to recognise cloned images
     std::string agent_version;
     std::uint32_t cpu_milli = 0;
     std::uint64_t memory_bytes = 0;
-    std::string engine;            ///< "docker", "podman" or "" when none answers
+    std::string engine;  ///< "docker", "podman" or "" when none answers
     std::string engine_version;
-    std::string engine_problem;    ///< why `engine` is empty, with what to do
-    std::string address;           ///< address other nodes reach this node at (source address of the link)
+    std::string engine_problem;  ///< why `engine` is empty, with what to do
+    std::string address;         ///< address other nodes reach this node at (source address of the link)
     std::map<std::string, std::string> labels;  ///< from /etc/machine-labels and join flags
     std::vector<Device> devices;                ///< from /etc/machine-devices, the token and join flags
-    std::string location;          ///< from /etc/machine-location: "lat,lon" or free text
+    std::string location;                       ///< from /etc/machine-location: "lat,lon" or free text
     auto operator<=>(const Facts&) const = default;
 };
 
@@ -94,11 +95,14 @@ struct DesiredPlacement {
     std::string component;
     std::uint32_t replica = 0;
     std::uint64_t generation = 1;
-    std::string digest;            ///< hash over manifests and environment as the controller serialised them; compared, never recomputed
-    bool run = true;               ///< false: keep containers, volumes and networks, stopped (`icos stop`)
+    std::string digest;  ///< hash over manifests and environment as the controller serialised them; compared,
+                         ///< never recomputed
+    bool run = true;     ///< false: keep containers, volumes and networks, stopped (`icos stop`)
     std::vector<WorkManifest> manifests;
-    std::map<std::string, std::string> environment;             ///< added to every service: ICOS_APP_INSTANCE, ICOS_APP_COMPONENT …
-    std::map<std::string, std::vector<std::string>> aliases;    ///< compose service -> names on the application network
+    std::map<std::string, std::string>
+        environment;  ///< added to every service: ICOS_APP_INSTANCE, ICOS_APP_COMPONENT …
+    std::map<std::string, std::vector<std::string>>
+        aliases;                   ///< compose service -> names on the application network
     std::string pull = "missing";  ///< "always" | "missing" | "never"
     std::vector<RegistryCredential> credentials;
     std::uint32_t health_timeout_ms = 120'000;
@@ -107,13 +111,14 @@ struct DesiredPlacement {
 
 /// The desired set of one target, or a step towards it.
 struct Desired {
-    std::string base;    ///< digest of the set this applies to; empty = `upsert` is the whole set
-    std::string digest;  ///< digest of the resulting set
+    std::string base;           ///< digest of the set this applies to; empty = `upsert` is the whole set
+    std::string digest;         ///< digest of the resulting set
     std::uint64_t version = 0;  ///< store version it was made from, for logs
     std::vector<DesiredPlacement> upsert;
     std::vector<PlacementId> remove;
 };
-/// Digest of a desired set: SHA-256 hex over the sorted lines "<placement> <digest> <run 0|1> <generation>\n".
+/// Digest of a desired set: SHA-256 hex over the sorted lines "<placement> <digest> <run 0|1>
+/// <generation>\n".
 std::string desired_digest(const std::map<PlacementId, DesiredPlacement>& set);
 
 struct Accepted {
@@ -122,10 +127,10 @@ struct Accepted {
 };
 
 enum class PlacementState {
-    pending,     ///< accepted, nothing done yet
-    preparing,   ///< pulling images, creating networks and volumes
-    starting,    ///< containers created or started, not yet healthy
-    running,     ///< every service runs (and is healthy where it has a health check; one-shot services exited 0)
+    pending,    ///< accepted, nothing done yet
+    preparing,  ///< pulling images, creating networks and volumes
+    starting,   ///< containers created or started, not yet healthy
+    running,  ///< every service runs (and is healthy where it has a health check; one-shot services exited 0)
     unhealthy,   ///< runs, but a health check fails
     restarting,  ///< a container exits again and again; the engine restarts it
     stopped,     ///< as desired (`run` = false)
@@ -145,7 +150,7 @@ struct ObservedService {
     std::optional<int> exit_code;
     std::uint32_t restarts = 0;
     std::int64_t started_ms = 0;
-    std::string ip;         ///< on the application network
+    std::string ip;                  ///< on the application network
     std::vector<std::string> ports;  ///< "0.0.0.0:8080->80/tcp"
     std::string image;
     std::string image_id;
@@ -154,21 +159,22 @@ struct ObservedService {
 
 struct ObservedPlacement {
     PlacementId placement;
-    std::string app;        ///< from the labels, so that orphans can be named
+    std::string app;  ///< from the labels, so that orphans can be named
     std::string component;
     std::uint64_t generation = 0;  ///< of what runs
     std::string digest;            ///< of what runs; empty when nothing of it does
     std::string wanted_digest;     ///< what the node works towards when it differs from `digest`
     PlacementState state = PlacementState::pending;
-    std::string reason;            ///< for people; empty when all is well
-    std::string reason_code;       ///< stable: "image.not_found", "container.exits", "port.taken", "image.wrong_architecture" …
+    std::string reason;       ///< for people; empty when all is well
+    std::string reason_code;  ///< stable: "image.not_found", "container.exits", "port.taken",
+                              ///< "image.wrong_architecture" …
     std::vector<ObservedService> services;
-    std::string progress;          ///< "pulling demo/web:1 38 % (4.1 of 10.8 MB)"; volatile, not part of the digest
+    std::string progress;  ///< "pulling demo/web:1 38 % (4.1 of 10.8 MB)"; volatile, not part of the digest
     bool operator==(const ObservedPlacement&) const = default;
 };
 
 struct Observed {
-    std::string base;    ///< digest of the set this applies to; empty = `upsert` is the whole set
+    std::string base;  ///< digest of the set this applies to; empty = `upsert` is the whole set
     std::string digest;
     std::vector<ObservedPlacement> upsert;
     std::vector<PlacementId> removed;  ///< nothing of these exists on the node any more
@@ -184,8 +190,8 @@ struct Resend {
     std::string what;
 };
 
-/// Join: POST /agent/v1/join on an ALPN `icos-agent/1` connection whose client certificate is self-signed with the
-/// node's new key. Body JoinRequest, answer JoinAnswer; errors node.token_spent, node.token_expired,
+/// Join: POST /agent/v1/join on an ALPN `icos-agent/1` connection whose client certificate is self-signed
+/// with the node's new key. Body JoinRequest, answer JoinAnswer; errors node.token_spent, node.token_expired,
 /// node.token_unknown, node.name_taken, node.key_known.
 struct JoinRequest {
     std::string token;
@@ -206,10 +212,11 @@ struct JoinAnswer {
 };
 
 /// Channel kinds that the controller opens towards the agent, with their arguments.
-/// "logs": {"placement","service","follow","since_ms","tail","timestamps"}; messages agent->controller are LogLine
-/// batches, JSON arrays of {"service","stream":"stdout|stderr","ts","line"}.
-/// "exec": {"placement","service","command":[…],"tty","interactive"}; messages start with one byte: 0 stdin / stdout
-/// bytes, 1 stderr bytes, 2 JSON {"exit_code":n} or {"error":{code,detail,hint}} (last), 3 JSON {"resize":[rows,columns]}.
+/// "logs": {"placement","service","follow","since_ms","tail","timestamps"}; messages agent->controller are
+/// LogLine batches, JSON arrays of {"service","stream":"stdout|stderr","ts","line"}. "exec":
+/// {"placement","service","command":[…],"tty","interactive"}; messages start with one byte: 0 stdin / stdout
+/// bytes, 1 stderr bytes, 2 JSON {"exit_code":n} or {"error":{code,detail,hint}} (last), 3 JSON
+/// {"resize":[rows,columns]}.
 
 using Message = std::string;
 std::string encode(const Hello&);

@@ -7,8 +7,8 @@
 namespace icos {
 class Runtime;
 
-/// Delays between attempts: full jitter (AWS architecture blog, "Exponential Backoff And Jitter"): the n-th is
-/// uniform in [0, min(cap, base * 2^n)]. Pure but for the runtime's randomness.
+/// Delays between attempts: full jitter (AWS architecture blog, "Exponential Backoff And Jitter"): the n-th
+/// is uniform in [0, min(cap, base * 2^n)]. Pure but for the runtime's randomness.
 class Backoff {
 public:
     struct Settings {

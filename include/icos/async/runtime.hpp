@@ -19,9 +19,9 @@ namespace icos {
 
 /// Threads beside the control loop that blocking or heavy work goes to.
 enum class Pool {
-    storage,  ///< one thread: the only one that writes to disk
-    compute,  ///< placement, parsing, exports over immutable snapshots
-    blocking, ///< name resolution, child processes
+    storage,   ///< one thread: the only one that writes to disk
+    compute,   ///< placement, parsing, exports over immutable snapshots
+    blocking,  ///< name resolution, child processes
 };
 
 /// A running timer; destroying it cancels it.
@@ -37,8 +37,8 @@ public:
     virtual ~Runtime() = default;
 
     virtual boost::asio::any_io_executor loop() = 0;
-    virtual WallTime wall() const = 0;   ///< any thread
-    virtual BootTime boot() const = 0;   ///< any thread
+    virtual WallTime wall() const = 0;  ///< any thread
+    virtual BootTime boot() const = 0;  ///< any thread
     /// Runs `callback` on the loop after `after` (0 = as soon as possible, never inline).
     virtual std::unique_ptr<Timer> schedule(Duration after, std::function<void()> callback) = 0;
     /// Cryptographically strong in production, seeded in simulation.

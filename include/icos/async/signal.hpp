@@ -8,8 +8,8 @@
 namespace icos {
 class Runtime;
 
-/// A condition variable for coroutines of one loop. Level is kept by the caller: check the condition in a loop,
-/// `while (!ready) co_await signal.wait();`. Loop-confined. Destroying it cancels the waiters.
+/// A condition variable for coroutines of one loop. Level is kept by the caller: check the condition in a
+/// loop, `while (!ready) co_await signal.wait();`. Loop-confined. Destroying it cancels the waiters.
 class Signal {
 public:
     explicit Signal(Runtime& runtime);

@@ -16,8 +16,8 @@ namespace icos {
 enum class Overflow { drop_oldest, drop_newest };
 
 /// Typed publish/subscribe between modules. Messages are facts (include/icos/messages), immutable and shared.
-/// publish() never runs a subscriber inline; each subscriber has a bounded FIFO of its own and handles one message
-/// at a time. Loop-confined.
+/// publish() never runs a subscriber inline; each subscriber has a bounded FIFO of its own and handles one
+/// message at a time. Loop-confined.
 class Bus {
 public:
     explicit Bus(Runtime& runtime);
@@ -32,7 +32,10 @@ public:
     /// The subscription ends when the token goes. `name` appears in the drop counter and in logs.
     template <class M>
     [[nodiscard]] std::shared_ptr<void> subscribe(
-        std::string name, std::size_t capacity, Overflow overflow, std::function<Task<>(std::shared_ptr<const M>)> handler
+        std::string name,
+        std::size_t capacity,
+        Overflow overflow,
+        std::function<Task<>(std::shared_ptr<const M>)> handler
     ) {
         return subscribe_erased(
             typeid(M),
@@ -52,7 +55,9 @@ public:
 private:
     using ErasedHandler = std::function<Task<>(std::shared_ptr<const void>)>;
     void publish_erased(std::type_index type, std::shared_ptr<const void> message);
-    std::shared_ptr<void> subscribe_erased(std::type_index, std::string, std::size_t, Overflow, ErasedHandler);
+    std::shared_ptr<void> subscribe_erased(
+        std::type_index, std::string, std::size_t, Overflow, ErasedHandler
+    );
     struct Impl;
     std::shared_ptr<Impl> impl_;
 };

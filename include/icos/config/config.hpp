@@ -10,14 +10,15 @@ namespace icos::config {
 using Sections = std::map<std::string, Schema, std::less<>>;
 
 struct Source {
-    std::string file;                                ///< YAML; empty = none
-    std::string drop_in_directory;                   ///< conf.d beside it: *.yaml in name order, later wins
-    std::string environment_prefix = "ICOS";         ///< ICOS_SECTION_KEY=value
+    std::string file;                         ///< YAML; empty = none
+    std::string drop_in_directory;            ///< conf.d beside it: *.yaml in name order, later wins
+    std::string environment_prefix = "ICOS";  ///< ICOS_SECTION_KEY=value
     std::map<std::string, std::string> environment;
-    std::vector<std::string> sets;                   ///< "section.key=value", strongest
+    std::vector<std::string> sets;  ///< "section.key=value", strongest
 };
 
-/// One problem with its place: "controller.yaml:12:5: listeners.port: expected an integer in 0..65535, got "x"".
+/// One problem with its place: "controller.yaml:12:5: listeners.port: expected an integer in 0..65535, got
+/// "x"".
 struct Problem {
     std::string place;
     std::string message;
@@ -28,7 +29,8 @@ struct Config {
     const View& section(std::string_view path) const;
 };
 
-/// All problems at once: unknown sections and keys with the nearest known one, wrong types, values out of bounds.
+/// All problems at once: unknown sections and keys with the nearest known one, wrong types, values out of
+/// bounds.
 struct Loaded {
     std::optional<Config> config;
     std::vector<Problem> problems;

@@ -60,12 +60,13 @@ private:
 /// Why an operation failed: a code callers branch on, a detail and a hint humans read.
 struct Error {
     boost::system::error_code code;
-    std::string detail;                                    ///< what went wrong, with the subject and its place
-    std::string hint{};                                    ///< what would fix it; may be empty
-    std::shared_ptr<const boost::json::object> extra{};    ///< further members of the problem document, or null
+    std::string detail;                                  ///< what went wrong, with the subject and its place
+    std::string hint{};                                  ///< what would fix it; may be empty
+    std::shared_ptr<const boost::json::object> extra{};  ///< further members of the problem document, or null
 };
 
-/// Stable code as answers carry it, e.g. "app.not_found". Codes of foreign categories read "<category>.<value>".
+/// Stable code as answers carry it, e.g. "app.not_found". Codes of foreign categories read
+/// "<category>.<value>".
 std::string stable_code(const Error& error);
 /// Kind of the code; `internal` for categories that are not an ErrorDomain.
 ErrorKind kind_of(const Error& error) noexcept;
@@ -83,7 +84,9 @@ using Result = boost::system::result<T, Error>;
 /// Errors that belong to no module.
 enum class errc { invalid = 1, timed_out, cancelled, unavailable, io, too_large, internal, not_found, busy };
 const ErrorDomain& core_domain() noexcept;
-inline boost::system::error_code make_error_code(errc e) noexcept { return {static_cast<int>(e), core_domain()}; }
+inline boost::system::error_code make_error_code(errc e) noexcept {
+    return {static_cast<int>(e), core_domain()};
+}
 
 }  // namespace icos
 

@@ -6,7 +6,8 @@
 
 namespace icos {
 
-/// A strong string id: `AppId` and `NodeId` cannot be mixed up. Values are UUIDs (RFC 9562, version 4) unless said.
+/// A strong string id: `AppId` and `NodeId` cannot be mixed up. Values are UUIDs (RFC 9562, version 4) unless
+/// said.
 template <class Tag>
 struct Id {
     std::string value;
@@ -17,12 +18,15 @@ struct Id {
 using AppId = Id<struct AppTag>;
 using PlacementId = Id<struct PlacementTag>;
 using NodeId = Id<struct NodeTag>;
-/// A place where something can be put: for a Docker node the same UUID as its NodeId (design: one node, one target).
+/// A place where something can be put: for a Docker node the same UUID as its NodeId (design: one node, one
+/// target).
 using TargetId = Id<struct TargetTag>;
 
 }  // namespace icos
 
 template <class Tag>
 struct std::hash<icos::Id<Tag>> {
-    std::size_t operator()(const icos::Id<Tag>& id) const noexcept { return std::hash<std::string>{}(id.value); }
+    std::size_t operator()(const icos::Id<Tag>& id) const noexcept {
+        return std::hash<std::string>{}(id.value);
+    }
 };

@@ -21,16 +21,23 @@ struct LogField {
 
 enum class LogLevel { debug, info, warning, error };
 
-/// A named source of structured log lines. Cheap to copy; usable from any thread. Never pass a secret: there is
-/// no redaction behind this. Text: `<time> <level> <name>: <message> key='value'`; JSON: one object a line.
+/// A named source of structured log lines. Cheap to copy; usable from any thread. Never pass a secret: there
+/// is no redaction behind this. Text: `<time> <level> <name>: <message> key='value'`; JSON: one object a
+/// line.
 class Log {
 public:
     explicit Log(std::string_view name) : name_(name) {}
     using Fields = std::initializer_list<LogField>;
-    void debug(std::string_view message, Fields fields = {}) const { write(LogLevel::debug, message, fields); }
+    void debug(std::string_view message, Fields fields = {}) const {
+        write(LogLevel::debug, message, fields);
+    }
     void info(std::string_view message, Fields fields = {}) const { write(LogLevel::info, message, fields); }
-    void warning(std::string_view message, Fields fields = {}) const { write(LogLevel::warning, message, fields); }
-    void error(std::string_view message, Fields fields = {}) const { write(LogLevel::error, message, fields); }
+    void warning(std::string_view message, Fields fields = {}) const {
+        write(LogLevel::warning, message, fields);
+    }
+    void error(std::string_view message, Fields fields = {}) const {
+        write(LogLevel::error, message, fields);
+    }
     /// The field set of an error: detail, code and hint.
     void warning(std::string_view message, const Error& error) const;
     void error(std::string_view message, const Error& error) const;

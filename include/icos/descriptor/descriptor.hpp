@@ -53,7 +53,7 @@ struct XIcos {
     std::optional<std::string> update_order;  ///< "start-first" | "stop-first"
     std::optional<std::uint32_t> health_timeout_ms;
     std::optional<std::uint32_t> max_staleness_ms;
-    std::optional<std::string> pull;          ///< "always" | "missing" | "never"
+    std::optional<std::string> pull;  ///< "always" | "missing" | "never"
     std::optional<std::string> window;
     std::vector<std::string> registry_credentials;  ///< names of stored credentials
 };
@@ -69,7 +69,7 @@ struct Manifest {
 struct HostPort {
     std::string host_ip;  ///< "" = all addresses
     std::uint16_t port = 0;
-    std::string protocol; ///< "tcp", "udp", "sctp"
+    std::string protocol;  ///< "tcp", "udp", "sctp"
     auto operator<=>(const HostPort&) const = default;
 };
 
@@ -78,12 +78,12 @@ struct Component {
     ComponentType type = ComponentType::docker;
     Requirements requirements;
     std::vector<Edge> communication;
-    XIcos options;                 ///< component over application
+    XIcos options;  ///< component over application
     std::vector<Manifest> manifests;
-    std::vector<std::string> services;   ///< compose services and Service manifests, in order of the text
-    std::vector<HostPort> host_ports;    ///< published on the node
+    std::vector<std::string> services;  ///< compose services and Service manifests, in order of the text
+    std::vector<HostPort> host_ports;   ///< published on the node
     std::vector<std::string> images;
-    bool holds_data = false;             ///< a named volume or a bind mount: onNodeLoss defaults to keep
+    bool holds_data = false;  ///< a named volume or a bind mount: onNodeLoss defaults to keep
     std::size_t line = 0;
 };
 

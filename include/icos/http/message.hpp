@@ -25,11 +25,12 @@ std::string_view to_string(Access access) noexcept;
 
 enum class Role { none, reader, writer, admin, agent };
 
-/// What an agent's TLS client certificate proves: possession of the key. Whether it is known is fleet's business.
+/// What an agent's TLS client certificate proves: possession of the key. Whether it is known is fleet's
+/// business.
 struct PeerKey {
-    std::string key_id;      ///< SHA-256 of the public key's SubjectPublicKeyInfo, lower-case hex
-    std::string common_name; ///< node id for certificates of our CA, free text otherwise
-    std::string spki_der;    ///< the public key itself (SubjectPublicKeyInfo, DER)
+    std::string key_id;       ///< SHA-256 of the public key's SubjectPublicKeyInfo, lower-case hex
+    std::string common_name;  ///< node id for certificates of our CA, free text otherwise
+    std::string spki_der;     ///< the public key itself (SubjectPublicKeyInfo, DER)
     std::int64_t not_after_ms = 0;
     bool issued_by_us = false;
 };
@@ -38,7 +39,7 @@ struct PeerKey {
 struct Caller {
     std::string subject = "anonymous";  ///< "local:root", "token:admin", "agent:<key id>"
     Role role = Role::none;
-    std::optional<PeerKey> peer;        ///< set on connections of the agent protocol
+    std::optional<PeerKey> peer;  ///< set on connections of the agent protocol
 };
 
 struct CaseInsensitiveLess {
@@ -49,9 +50,10 @@ using Headers = std::map<std::string, std::string, CaseInsensitiveLess>;
 
 struct Request {
     Method method = Method::get;
-    std::string path;                                        ///< decoded, without the query
-    std::map<std::string, std::string, std::less<>> params;  ///< `{name}` parts of the route's pattern, decoded
-    std::map<std::string, std::string, std::less<>> query;   ///< decoded; the last value of a repeated key
+    std::string path;  ///< decoded, without the query
+    std::map<std::string, std::string, std::less<>>
+        params;  ///< `{name}` parts of the route's pattern, decoded
+    std::map<std::string, std::string, std::less<>> query;  ///< decoded; the last value of a repeated key
     Headers headers;
     std::string body;
     Caller caller;
@@ -84,7 +86,7 @@ struct Response {
 };
 
 /// A message-preserving bidirectional connection: a WebSocket in production, a simulated wire in simulation.
-/// Used from the control loop; one read and one write at a time.
+/// Used from the control loop; one read and one write at a time. A cancelled read or write may end the connection.
 class FrameStream {
 public:
     virtual ~FrameStream() = default;
@@ -102,7 +104,8 @@ using SocketHandler = std::function<Task<>(Request, std::unique_ptr<FrameStream>
 /// Decides before the upgrade: an error refuses it with a problem document.
 using SocketCheck = std::function<Task<Result<void>>(const Request&)>;
 
-/// A route as modules declare it. `pattern` has `{name}` for one path segment. `summary` is one line for OpenAPI.
+/// A route as modules declare it. `pattern` has `{name}` for one path segment. `summary` is one line for
+/// OpenAPI.
 struct Route {
     Method method = Method::get;
     std::string pattern;

@@ -12,30 +12,46 @@ namespace icos::http {
 /// http.bad_request, http.no_route (404), http.method_not_allowed (405), http.body_too_large (413),
 /// http.header_too_large (431), http.timeout (408), http.shutting_down (503), http.too_many_connections.
 enum class errc {
-    bad_request = 1, no_route, method_not_allowed, body_too_large, header_too_large, timeout, shutting_down,
-    too_many_connections, connect_failed, closed, bad_response, tls_failed, pin_mismatch
+    bad_request = 1,
+    no_route,
+    method_not_allowed,
+    body_too_large,
+    header_too_large,
+    timeout,
+    shutting_down,
+    too_many_connections,
+    connect_failed,
+    closed,
+    bad_response,
+    tls_failed,
+    pin_mismatch
 };
 const ErrorDomain& http_domain() noexcept;
-inline boost::system::error_code make_error_code(errc e) noexcept { return {static_cast<int>(e), http_domain()}; }
+inline boost::system::error_code make_error_code(errc e) noexcept {
+    return {static_cast<int>(e), http_domain()};
+}
 
 /// auth.required (401), auth.forbidden (403), auth.bad_token (401).
 enum class auth_errc { required = 1, forbidden, bad_token };
 const ErrorDomain& auth_domain() noexcept;
-inline boost::system::error_code make_error_code(auth_errc e) noexcept { return {static_cast<int>(e), auth_domain()}; }
+inline boost::system::error_code make_error_code(auth_errc e) noexcept {
+    return {static_cast<int>(e), auth_domain()};
+}
 
-/// Whether `caller` may use a route of `access` in `project`. The one place that decides; a module may ask again
-/// for a finer subject. OIDC and roles per project widen it behind this signature.
+/// Whether `caller` may use a route of `access` in `project`. The one place that decides; a module may ask
+/// again for a finer subject. OIDC and roles per project widen it behind this signature.
 Result<void> authorize(const Caller& caller, Access access, std::string_view project);
 
-/// Route table of one service and its dispatcher. Loop-confined; routes are added before the server listens. A literal
-/// segment wins over a `{name}`. Adding a route twice, or a pattern without a leading slash, throws logic_error.
+/// Route table of one service and its dispatcher. Loop-confined; routes are added before the server listens.
+/// A literal segment wins over a `{name}`. Adding a route twice, or a pattern without a leading slash, throws
+/// logic_error.
 class Router {
 public:
     void add(Route route);
     void add(SocketRoute route);
 
-    /// Matches, authorises, runs the handler, turns errors (and exceptions) into problem documents. Always answers.
-    /// HEAD is served as GET by the server.
+    /// Matches, authorises, runs the handler, turns errors (and exceptions) into problem documents. Always
+    /// answers. HEAD is served as GET by the server.
     Task<Response> dispatch(Request request);
     /// What `dispatch` would say before the body is read: the route's body limit, or http.no_route,
     /// http.method_not_allowed, auth.*. Needs method, path, query and caller only.
@@ -61,8 +77,8 @@ private:
     std::vector<SocketRoute> sockets_;
 };
 
-/// RFC 9457 `application/problem+json` with `type`, `title`, `status`, `code`, `detail`, `hint`, `request_id` and
-/// the members of `Error::extra`. 5xx of kind `internal` carry no detail.
+/// RFC 9457 `application/problem+json` with `type`, `title`, `status`, `code`, `detail`, `hint`, `request_id`
+/// and the members of `Error::extra`. 5xx of kind `internal` carry no detail.
 Response problem(const Error& error, std::string_view request_id);
 unsigned status_of(const Error& error) noexcept;
 

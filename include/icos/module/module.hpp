@@ -21,8 +21,8 @@ namespace http {
 class Router;
 }
 
-/// Interfaces that modules offer each other (include/icos/ports), found by type while configuring, never by name and
-/// never later. A module that asks for a port names its provider in `ModuleDescriptor::needs`.
+/// Interfaces that modules offer each other (include/icos/ports), found by type while configuring, never by
+/// name and never later. A module that asks for a port names its provider in `ModuleDescriptor::needs`.
 class Ports {
 public:
     template <class Port>
@@ -48,11 +48,11 @@ struct ModuleContext {
     Disk& disk;
     http::Router& router;
     Ports& ports;
-    config::View config;       ///< the section `modules.<name>`
-    std::string data_dir;      ///< absolute
-    std::string controller_id; ///< UUID
+    config::View config;        ///< the section `modules.<name>`
+    std::string data_dir;       ///< absolute
+    std::string controller_id;  ///< UUID
     std::string controller_name;
-    std::string advertise{};   ///< host[:port] under which nodes reach the controller; empty: controller_name
+    std::string advertise{};  ///< host[:port] under which nodes reach the controller; empty: controller_name
 };
 
 struct Health {

@@ -14,10 +14,10 @@ struct ClaimSum {
     std::uint32_t placements = 0;  ///< replicas that have their home there, whatever they declare
 };
 
-/// Declared requests per node, of every placement that exists (running, stopped or still being removed). A node
-/// without placements is absent. Provided by whoever places (the Job Manager); fleet finds it when it starts,
-/// because its provider is configured after fleet, and without one shows nodes as free. Loop-confined, cheap:
-/// asked for each answer about nodes.
+/// Declared requests per node, of every placement that exists (running, stopped or still being removed). A
+/// node without placements is absent. Provided by whoever places (the Job Manager); fleet finds it when it
+/// starts, because its provider is configured after fleet, and without one shows nodes as free.
+/// Loop-confined, cheap: asked for each answer about nodes.
 class ClaimsView {
 public:
     virtual ~ClaimsView() = default;

@@ -16,9 +16,11 @@ namespace icos {
 
 using DesiredSet = std::map<PlacementId, agent::DesiredPlacement>;
 
-/// The whole desired state of one target; immutable, replaced as a whole. `digest` = agent::desired_digest(set).
+/// The whole desired state of one target; immutable, replaced as a whole. `digest` =
+/// agent::desired_digest(set).
 struct TargetPlan {
-    std::uint64_t version = 0;  ///< durable store version it was made from: never offered before it is durable
+    std::uint64_t version =
+        0;  ///< durable store version it was made from: never offered before it is durable
     std::string digest;
     DesiredSet set;
 };
@@ -41,7 +43,9 @@ public:
     /// The target's plan is now this one. Idempotent; conveyed when the target is reachable.
     virtual void offer(const TargetId& target, std::shared_ptr<const TargetPlan> plan) = 0;
     /// Opens a "logs" or "exec" channel (agent/protocol.hpp). node.unreachable when the node is away.
-    virtual Task<Result<std::unique_ptr<NodeStream>>> open_stream(TargetId target, std::string kind, std::string arguments) = 0;
+    virtual Task<Result<std::unique_ptr<NodeStream>>> open_stream(
+        TargetId target, std::string kind, std::string arguments
+    ) = 0;
 };
 
 /// What executors tell their owner (the Job Manager); called on the control loop.
@@ -50,10 +54,12 @@ public:
     virtual ~ExecutorListener() = default;
     /// The target durably holds the plan with this digest.
     virtual void accepted(const TargetId& target, const std::string& digest, const std::string& problem) = 0;
-    /// State of placements that changed on the target; `removed` ones are gone from it completely. With `full`,
-    /// whatever is not in `upsert` does not exist there.
+    /// State of placements that changed on the target; `removed` ones are gone from it completely. With
+    /// `full`, whatever is not in `upsert` does not exist there.
     virtual void observed(
-        const TargetId& target, bool full, const std::vector<agent::ObservedPlacement>& upsert,
+        const TargetId& target,
+        bool full,
+        const std::vector<agent::ObservedPlacement>& upsert,
         const std::vector<PlacementId>& removed
     ) = 0;
     /// A target's existence, state, capacity or labels changed: TopologyView::current() is the new truth.

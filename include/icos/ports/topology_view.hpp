@@ -13,13 +13,13 @@
 
 namespace icos {
 
-/// One computed state everywhere, never a guess: `joining` until the first hello, `ready` while the lease runs,
-/// `suspect` after 10 s without a frame, `lost` when the lease (30 s) ended.
+/// One computed state everywhere, never a guess: `joining` until the first hello, `ready` while the lease
+/// runs, `suspect` after 10 s without a frame, `lost` when the lease (30 s) ended.
 enum class NodeState { joining, ready, suspect, lost };
 std::string_view to_string(NodeState state) noexcept;
 
-/// Existence, identity, cluster, lease, cordon, labels, devices and capacity of a node: what is stored or comes from
-/// the link. Measurements join later and may be unknown.
+/// Existence, identity, cluster, lease, cordon, labels, devices and capacity of a node: what is stored or
+/// comes from the link. Measurements join later and may be unknown.
 struct Node {
     NodeId id;
     std::string name;
@@ -28,9 +28,9 @@ struct Node {
     NodeState state = NodeState::joining;
     bool cordoned = false;
     std::string architecture;
-    std::uint32_t cpu_milli = 0;      ///< capacity
-    std::uint64_t memory_bytes = 0;   ///< capacity
-    std::string engine;               ///< "docker", "podman", "" = none answers
+    std::uint32_t cpu_milli = 0;     ///< capacity
+    std::uint64_t memory_bytes = 0;  ///< capacity
+    std::string engine;              ///< "docker", "podman", "" = none answers
     std::string engine_version;
     std::string engine_problem;
     std::map<std::string, std::string> labels;

@@ -37,7 +37,8 @@ public:
     virtual Result<void> remove(const std::string& path) = 0;  ///< absent is fine
     /// Makes creations, renames and removals in `directory` durable.
     virtual Result<void> sync_directory(const std::string& directory) = 0;
-    virtual Result<void> make_directory(const std::string& path) = 0;  ///< mode 0700; parents too; present is fine
+    virtual Result<void> make_directory(const std::string& path
+    ) = 0;  ///< mode 0700; parents too; present is fine
     virtual Result<std::vector<std::string>> list(const std::string& directory) = 0;  ///< names, sorted
     virtual Result<std::uint64_t> free_bytes(const std::string& path) = 0;
 };

@@ -14,11 +14,14 @@
 
 namespace icos {
 
-/// store.full (507), store.corrupt, store.newer (a later version wrote it), store.locked (another controller has
-/// the directory open), store.busy (queue bound reached), store.history_gone (410), store.closed, store.io (503).
+/// store.full (507), store.corrupt, store.newer (a later version wrote it), store.locked (another controller
+/// has the directory open), store.busy (queue bound reached), store.history_gone (410), store.closed,
+/// store.io (503).
 enum class store_errc { full = 1, corrupt, newer, locked, busy, history_gone, closed, io };
 const ErrorDomain& store_domain() noexcept;
-inline boost::system::error_code make_error_code(store_errc e) noexcept { return {static_cast<int>(e), store_domain()}; }
+inline boost::system::error_code make_error_code(store_errc e) noexcept {
+    return {static_cast<int>(e), store_domain()};
+}
 
 /// A stored resource: `body` is its JSON text. (kind, id) is the key; `version` is the commit that wrote it.
 struct Row {
@@ -38,18 +41,19 @@ struct Change {
 enum class Layer { runtime, security, intelligence };
 std::string_view to_string(Layer layer) noexcept;
 
-/// A fact to record with a change. `data` is JSON text for people and programs: never a secret, never a descriptor.
+/// A fact to record with a change. `data` is JSON text for people and programs: never a secret, never a
+/// descriptor.
 struct EventDraft {
-    std::string kind;            ///< "app.accepted", "placement.decided", "node.joined": noun.past-tense
+    std::string kind;  ///< "app.accepted", "placement.decided", "node.joined": noun.past-tense
     Layer layer = Layer::runtime;
     std::string project = "default";
-    std::string subject_kind;    ///< "app", "component", "node", "cluster", "token"
-    std::string subject;         ///< what people call it: "hello/frontend", "edge-1"
-    std::string message;         ///< one line, as `icos events` prints it
-    std::string app;             ///< application name, or empty: filter of `?app=`
-    std::string node;            ///< node name, or empty
-    std::uint64_t cause = 0;     ///< seq of the event that led to this one, 0 = none
-    std::string actor;           ///< subject of the caller, or the module that decided
+    std::string subject_kind;  ///< "app", "component", "node", "cluster", "token"
+    std::string subject;       ///< what people call it: "hello/frontend", "edge-1"
+    std::string message;       ///< one line, as `icos events` prints it
+    std::string app;           ///< application name, or empty: filter of `?app=`
+    std::string node;          ///< node name, or empty
+    std::uint64_t cause = 0;   ///< seq of the event that led to this one, 0 = none
+    std::string actor;         ///< subject of the caller, or the module that decided
     std::string data = "{}";
 };
 
@@ -71,7 +75,7 @@ struct EventFilter {
     std::string project;  ///< empty = all
     std::string app;
     std::string node;
-    std::string kind;     ///< exact, or a prefix that ends with '.'
+    std::string kind;  ///< exact, or a prefix that ends with '.'
     std::optional<Layer> layer;
     std::optional<WallTime> since;
     bool matches(const Event& event) const;
@@ -84,17 +88,19 @@ class Store {
 public:
     virtual ~Store() = default;
     virtual Task<Result<std::vector<Row>>> load(std::string kind) = 0;
-    /// Queues now (before the task is awaited) and resumes once durable, in version order, after the events were
-    /// handed to the event listeners. On failure (store.full …) this and every later queued commit fail, then each
-    /// `on_dropped` listener runs: memory must be reloaded from the store.
+    /// Queues now (before the task is awaited) and resumes once durable, in version order, after the events
+    /// were handed to the event listeners. On failure (store.full …) this and every later queued commit fail,
+    /// then each `on_dropped` listener runs: memory must be reloaded from the store.
     [[nodiscard]] virtual Task<Result<std::uint64_t>> commit(ChangeSet changes) = 0;
     /// Events with seq > `after`, oldest first. store.history_gone if `after` is older than what is kept.
-    virtual Task<Result<std::vector<Event>>> events(std::uint64_t after, std::size_t limit, EventFilter filter) = 0;
+    virtual Task<Result<std::vector<Event>>> events(
+        std::uint64_t after, std::size_t limit, EventFilter filter
+    ) = 0;
     /// The newest `limit` events that match, oldest first.
     virtual Task<Result<std::vector<Event>>> recent(std::size_t limit, EventFilter filter);
     virtual std::uint64_t first_event() const { return 1; }  ///< lowest seq that is still kept
-    virtual std::uint64_t last_event() const = 0;   ///< highest durable seq
-    virtual std::uint64_t last_version() const = 0; ///< highest durable version
+    virtual std::uint64_t last_event() const = 0;            ///< highest durable seq
+    virtual std::uint64_t last_version() const = 0;          ///< highest durable version
     using EventListener = std::function<void(const std::shared_ptr<const Event>&)>;
     /// Called on the loop for every event, in seq order, once it is durable. Returns an RAII token.
     [[nodiscard]] virtual std::shared_ptr<void> on_event(EventListener listener) = 0;
@@ -104,10 +110,10 @@ public:
 };
 
 struct SqliteStoreOptions {
-    std::string path;                ///< database file; its directory is locked by a `lock` file beside it
-    std::string vfs;                 ///< empty = SQLite's default; simulation names its own
+    std::string path;  ///< database file; its directory is locked by a `lock` file beside it
+    std::string vfs;   ///< empty = SQLite's default; simulation names its own
     bool lock_directory = true;
-    std::size_t max_queue = 4096;    ///< change sets; beyond it commit fails with store.busy
+    std::size_t max_queue = 4096;  ///< change sets; beyond it commit fails with store.busy
     std::uint64_t event_bytes = 1ULL << 30;
     std::chrono::hours event_age{24 * 30};
 };

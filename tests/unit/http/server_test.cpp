@@ -5,6 +5,11 @@
 #include <boost/json/serialize.hpp>
 #include <catch2/catch.hpp>
 
+#include <filesystem>
+#include <fstream>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -37,6 +42,16 @@ std::string unzip(const std::string& packed) {
     return out;
 }
 
+/// What a killed server leaves behind.
+void leave_socket_file(const std::string& path) {
+    const int socket = ::socket(AF_UNIX, SOCK_STREAM, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+    REQUIRE(::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0);
+    ::close(socket);
+}
+
 Task<> call_twice(HttpWorld* world) {
     Client client(world->runtime, world->endpoint());
     const ClientResponse first = co_await get(&client, "/hello");
@@ -46,7 +61,8 @@ Task<> call_twice(HttpWorld* world) {
     CHECK(first.headers.at("X-Request-Id") != second.headers.at("X-Request-Id"));
     // Counted once the answer is written, which the client may see first.
     co_await eventually(&world->runtime, [world] {
-        return world->server.metrics().find("icos_http_requests_total{class=\"2xx\"} 2\n") != std::string::npos;
+        return world->server.metrics().find("icos_http_requests_total{class=\"2xx\"} 2\n") !=
+               std::string::npos;
     });
 }
 
@@ -265,19 +281,40 @@ TEST_CASE("An address in use says what to change", "[http][server]") {
     CHECK(second.error().hint.find("another") != std::string::npos);
 }
 
-TEST_CASE("The file of a dead Unix socket does not keep a new server away", "[http][server]") {
-    TempDir dir;
+TEST_CASE("A Unix socket's file is replaced only when nobody listens on it", "[http][server]") {
+    const TempDir dir;
     ProductionRuntime runtime({});
     Router router;
     ListenerSpec spec;
     spec.kind = ListenerSpec::Kind::unix_socket;
     spec.address = dir.path("a.sock");
+    leave_socket_file(spec.address);
     Server first(runtime, router, nullptr, {});
-    REQUIRE(first.listen(spec).has_value());
     Server second(runtime, router, nullptr, {});
 
-    CHECK(second.listen(spec).has_error());
-    REQUIRE(::access(spec.address.c_str(), F_OK) == 0);
+    REQUIRE(first.listen(spec).has_value());
+    struct stat info{};
+    REQUIRE(::stat(spec.address.c_str(), &info) == 0);
+    CHECK((info.st_mode & 0777U) == 0660U);
+
+    const auto refused = second.listen(spec);
+    REQUIRE(refused.has_error());
+    CHECK(refused.error().code == icos::errc::io);
+    CHECK(::access(spec.address.c_str(), F_OK) == 0);
+}
+
+TEST_CASE("A file that is no socket is left alone", "[http][server]") {
+    const TempDir dir;
+    ProductionRuntime runtime({});
+    Router router;
+    ListenerSpec spec;
+    spec.kind = ListenerSpec::Kind::unix_socket;
+    spec.address = dir.path("precious");
+    std::ofstream(spec.address) << "data";
+    Server server(runtime, router, nullptr, {});
+
+    CHECK(server.listen(spec).has_error());
+    CHECK(std::filesystem::file_size(spec.address) == 4);
 }
 
 TEST_CASE("Stopping cancels what does not end by itself", "[http][server]") {

@@ -7,9 +7,9 @@
 using namespace icos::shell;
 
 TEST_CASE("progress shows each component with its node and what it does", "[shell]") {
-    const auto app = boost::json::parse(R"({"components": [
+    const auto app = boost::json::parse(R"json({"components": [
         {"name": "frontend", "placements": [{"node": "edge-2", "state": "preparing", "progress": "pulling image demo/web:1 38 %"}]},
-        {"name": "backend", "placements": [{"node": "edge-2", "state": "running", "services": [{"health": "healthy"}]}]}]})"
+        {"name": "backend", "placements": [{"node": "edge-2", "state": "running", "services": [{"health": "healthy"}]}]}]})json"
     );
 
     CHECK(
@@ -19,12 +19,12 @@ TEST_CASE("progress shows each component with its node and what it does", "[shel
 }
 
 TEST_CASE("what is pending names each node, what it lacks, and the closest", "[shell]") {
-    const auto app = boost::json::parse(R"({"components": [{"name": "worker", "placements": [
+    const auto app = boost::json::parse(R"json({"components": [{"name": "worker", "placements": [
         {"node": "", "state": "pending", "reason": "no node fits (2 considered)", "rejections": [
             {"node": "edge-1", "message": "memory: needs 7Gi, 6.1Gi free", "relaxation": "5.8Gi would fit"},
             {"node": "edge-2", "message": "architecture: needs x86_64, is arm64", "relaxation": ""}]}]
 }]
-})");
+})json");
 
     CHECK(
         pending_lines(app) ==

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "error.hpp"
+#include "icos/async/backoff.hpp"
+#include "icos/async/signal.hpp"
+#include "icos/async/task_group.hpp"
+#include "icos/bus/bus.hpp"
+#include "icos/core/log.hpp"
+#include "icos/descriptor/diagnostic.hpp"
+#include "icos/module/module.hpp"
+#include "icos/ports/claims.hpp"
+#include "icos/ports/executor.hpp"
+#include "icos/ports/matchmaker.hpp"
+#include "icos/ports/topology_view.hpp"
+#include "icos/store/store.hpp"
+#include "planning.hpp"
+#include "state.hpp"
+#include "step.hpp"
+#include "turnstile.hpp"
+#include "view.hpp"
+#include "watchers.hpp"
+
+#include <boost/json/object.hpp>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace icos::job_manager {
+
+struct Settings {
+    Duration debounce{50};             ///< topology changes within it are planned for together
+    Duration pending_refresh{30'000};  ///< reasons of what waits are made anew this often
+    std::size_t keep_generations = 10;
+    std::size_t max_waiting = 1024;  ///< changes that wait for their turn to be planned
+};
+
+/// What happened so far, for /metrics.
+struct Counters {
+    std::uint64_t applied = 0;
+    std::uint64_t unchanged = 0;
+    std::uint64_t refused = 0;  ///< descriptors with errors
+    std::uint64_t planned = 0;
+    std::uint64_t replanned = 0;  ///< plans thrown away because memory had moved on
+    std::uint64_t reports = 0;    ///< of executors
+    std::uint64_t dropped = 0;    ///< times memory was reloaded after a failed commit
+};
+
+struct ApplyCommand {
+    std::string project = "default";
+    std::string name{};
+    std::string text{};
+    std::string actor{};
+    std::optional<std::string> if_match{};
+    bool dry_run = false;
+};
+
+enum class ApplyResult { created, updated, unchanged, dry_run };
+
+struct ApplyAnswer {
+    ApplyResult result = ApplyResult::created;
+    AppId id{};
+    std::string etag{};
+    boost::json::object app{};  ///< as it is, or would be
+    boost::json::array explanations{};
+    std::vector<descriptor::Diagnostic> warnings{};
+};
+
+/// Owns applications and placements: takes descriptors, has them placed, offers plans to targets, follows
+/// what they report until what is wanted runs, or is gone. Memory is changed in one step and queued to the
+/// store in the same step; answers, plans and messages go out when the step is durable. Loop-confined.
+class JobService final : public ExecutorListener, public ClaimsView {
+public:
+    struct Ports {
+        Runtime& runtime;
+        Bus& bus;
+        Store& store;
+        const Matchmaker& matchmaker;
+        const TopologyView& topology;
+        Executor& executor;
+    };
+    JobService(Ports ports, Settings settings);
+    ~JobService() override;
+
+    Task<Result<void>> start();
+    Task<> stop(Duration deadline);
+    Health health() const;
+    std::string metrics() const;
+
+    // Commands (apply.cpp, commands.cpp). They resume once durable.
+    Task<Result<ApplyAnswer>> apply(ApplyCommand command);
+    /// stop, start, delete: `desired` is what is wanted from now on.
+    Task<Result<boost::json::object>> set_desired(
+        std::string project,
+        std::string name,
+        Desired desired,
+        std::optional<std::string> if_match,
+        std::string actor
+    );
+    Task<Result<boost::json::array>> explain(std::string project, std::string name, std::string component);
+
+    // Questions.
+    const State& state() const noexcept { return state_; }
+    Result<const App*> find(std::string_view project, std::string_view name) const;
+    boost::json::object show(const App& app, Detail detail) const;
+    std::shared_ptr<const Topology> topology() const { return ports_.topology.current(); }
+    const std::map<NodeId, std::string>& problems() const noexcept { return problems_; }
+    Watchers& watchers() noexcept { return watchers_; }
+    Executor& executor() noexcept { return ports_.executor; }
+    std::map<NodeId, ClaimSum> current() const override;
+
+    // Reports (report.cpp).
+    void accepted(const TargetId& target, const std::string& digest, const std::string& problem) override;
+    void observed(
+        const TargetId& target,
+        bool full,
+        const std::vector<agent::ObservedPlacement>& upsert,
+        const std::vector<PlacementId>& removed
+    ) override;
+    void topology_changed() override;
+
+private:
+    struct Outcome;
+    struct Loaded;
+    using Planned = std::pair<PlaceResult, std::shared_ptr<const Topology>>;
+
+    // Commit rule (job_service.cpp).
+    Result<void> check_writable() const;
+    std::shared_ptr<Outcome> commit(Step step);
+    Task<> finish(
+        Task<Result<std::uint64_t>> queued,
+        Step step,
+        std::vector<std::pair<NodeId, TargetPlan>> plans,
+        std::shared_ptr<Outcome> outcome
+    );
+    static Task<Result<void>> durable(std::shared_ptr<Outcome> outcome);
+    void dropped();
+    Task<> reload();
+    Task<Result<Loaded>> load();
+    void adopt_loaded(Loaded loaded);
+    void offer_all();
+    TargetPlan plan_of(const NodeId& node) const;
+    void tell_watchers(const AppId& id);
+
+    // Placing (placing.cpp).
+    /// Off the loop, checked against memory afterwards; on the loop when memory keeps moving.
+    Task<Result<Planned>> place(
+        AppId id,
+        std::string name,
+        std::shared_ptr<const descriptor::Application> wanted,
+        std::optional<std::string> expected
+    );
+    void adopt(App& app, const PlaceResult& result, const Topology& topology, Step& step);
+    void put(App& app, const ReplicaDecision& decision, const Topology& topology, Step& step);
+    void wait_for_node(App& app, const ReplicaDecision& decision, Step& step);
+    void start_removing(Placement& placement, Step& step);
+    bool remove_if_gone(Placement& placement, Step& step);
+    void forget_if_gone(App& app, Step& step);
+    void forget_old_revisions(App& app, Step& step);
+    void refresh(App& app, Step& step);
+    void claims_changed();
+    std::set<std::uint64_t> used_generations(const App& app) const;
+
+    // Applying (apply.cpp).
+    Result<App*> admit(const ApplyCommand& command);
+    App& accept(
+        const ApplyCommand& command,
+        std::shared_ptr<const descriptor::Application> application,
+        App* existing,
+        Step& step
+    );
+    ApplyAnswer preview(
+        const ApplyCommand& command,
+        std::shared_ptr<const descriptor::Application> application,
+        const App* existing,
+        const Planned& planned
+    ) const;
+
+    // Reconciling (reconcile.cpp).
+    Task<> reconcile();
+    Task<> place_waiting(AppId id);
+    void follow_topology();
+    bool anything_waits() const;
+    void wake();
+
+    // Reports (report.cpp).
+    void take_over(const NodeId& node, const PlacementId& id, Step& step);
+    void resync();
+
+    Ports ports_;
+    Settings settings_;
+    Log log_{"job_manager"};
+    State state_;
+    std::map<NodeId, Target> targets_;
+    std::map<NodeId, std::string> problems_;
+    Watchers watchers_;
+    Turnstile turnstile_;
+    std::uint64_t epoch_ = 0;  ///< grows when claims or what is wanted change
+    mutable std::map<NodeId, ClaimSum> claim_sums_;
+    mutable std::optional<std::uint64_t> claim_sums_epoch_;
+    Counters counters_;
+    bool is_started_ = false;
+    bool is_reloading_ = false;
+    bool reload_again_ = false;
+    std::string reload_problem_;
+    Backoff reload_backoff_;
+    Signal wake_;
+    bool is_dirty_ = true;
+    bool topology_moved_ = true;
+    bool must_resync_ = false;
+    std::shared_ptr<void> on_dropped_;
+    TaskGroup tasks_;
+};
+
+}  // namespace icos::job_manager

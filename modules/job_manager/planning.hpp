@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "state.hpp"
+
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+/// Asks the Matchmaker where the replicas of one application go, without ever counting the same capacity
+/// twice: what a replica leaves behind stays taken until the node confirmed that it is gone. Pure.
+namespace icos::job_manager {
+
+/// A replica of the application that has a node now.
+struct Home {
+    std::string component{};
+    std::uint32_t replica = 0;
+    NodeId node{};
+    Claim claim{};        ///< what it takes there today
+    bool pinned = false;  ///< nothing about it changed
+};
+
+struct PlanInput {
+    PlaceRequest request{};  ///< without `existing`; `claims`: everything but the homes
+    std::vector<Home> homes{};
+};
+
+/// Everything known about `app` and what others take, to plan its application `wanted` (that of its current
+/// generation, or the next one).
+PlanInput plan_input(
+    const State& state,
+    const App* app,
+    const std::string& name,
+    std::shared_ptr<const descriptor::Application> wanted,
+    WallTime now
+);
+
+PlaceResult plan(const Matchmaker& matchmaker, const Topology& topology, PlanInput input);
+
+}  // namespace icos::job_manager

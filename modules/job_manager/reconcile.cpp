@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "events.hpp"
+#include "icos/async/runtime.hpp"
+#include "job_service.hpp"
+
+#include <algorithm>
+
+namespace icos::job_manager {
+
+void JobService::wake() {
+    is_dirty_ = true;
+    wake_.notify();
+}
+
+void JobService::topology_changed() {
+    topology_moved_ = true;
+    wake();
+}
+
+bool JobService::anything_waits() const {
+    return std::any_of(state_.apps().begin(), state_.apps().end(), [](const auto& entry) {
+        return !entry.second.waiting.empty() && entry.second.desired == Desired::running;
+    });
+}
+
+Task<> JobService::reconcile() {
+    for (;;) {
+        while (!is_dirty_) {
+            if (anything_waits()) {
+                // Reasons name ages and free amounts: they are made anew from time to time.
+                const bool notified = co_await wake_.wait_for(settings_.pending_refresh);
+                if (!notified) break;
+            } else {
+                co_await wake_.wait();
+            }
+        }
+        co_await sleep_for(ports_.runtime, settings_.debounce);
+        is_dirty_ = false;
+        if (is_reloading_) continue;
+        if (must_resync_) {
+            must_resync_ = false;
+            resync();
+        }
+        if (topology_moved_) {
+            topology_moved_ = false;
+            follow_topology();
+        }
+        std::vector<std::pair<WallTime, AppId>> waiting;
+        for (const auto& [id, app] : state_.apps()) {
+            if (app.needs_planning && app.desired == Desired::running)
+                waiting.emplace_back(app.created_at, id);
+        }
+        // The oldest first: a newcomer does not overtake what already waits.
+        std::sort(waiting.begin(), waiting.end());
+        for (const auto& [created, id] : waiting) co_await place_waiting(id);
+    }
+}
+
+Task<> JobService::place_waiting(AppId id) {
+    Turnstile::Turn turn(turnstile_);
+    co_await turn.wait();
+    const App* before = state_.find(id);
+    if (before == nullptr || before->desired != Desired::running || is_reloading_) co_return;
+    const auto wanted = before->application();
+    const std::string etag = etag_of(*before);
+    const std::string name = before->name;
+    auto planned = co_await place(id, name, wanted, etag);
+    App* app = state_.find(id);
+    // What changed meanwhile woke the loop again.
+    if (planned.has_error() || app == nullptr || app->desired != Desired::running || etag_of(*app) != etag)
+        co_return;
+    Step step;
+    adopt(*app, planned->first, *planned->second, step);
+    static_cast<void>(commit(std::move(step)));
+}
+
+void JobService::follow_topology() {
+    const auto topology = ports_.topology.current();
+    Step step;
+    for (const NodeId& node : state_.nodes()) {
+        if (topology->find(node) != nullptr) continue;
+        // The target left the fleet: what was there is no longer ours, and its replicas need a new home.
+        for (Placement* placement : state_.on_node(node)) {
+            App* app = state_.find(placement->app);
+            if (app != nullptr) app->needs_planning = true;
+            if (placement->removing) {
+                remove_if_gone(*placement, step);
+            } else {
+                start_removing(*placement, step);
+            }
+        }
+    }
+    std::erase_if(targets_, [&](const auto& entry) { return topology->find(entry.first) == nullptr; });
+    std::erase_if(problems_, [&](const auto& entry) { return topology->find(entry.first) == nullptr; });
+    for (const Node& node : topology->nodes) {
+        // An empty plan is one too: it clears what a node may have kept from before.
+        if (targets_.contains(node.id)) continue;
+        auto plan = std::make_shared<TargetPlan>(plan_of(node.id));
+        plan->version = ports_.store.last_version();
+        targets_[node.id].offered = plan;
+        ports_.executor.offer(TargetId{node.id.value}, std::move(plan));
+    }
+    std::vector<AppId> ids;
+    for (const auto& [id, app] : state_.apps()) ids.push_back(id);
+    for (const AppId& id : ids) {
+        App* app = state_.find(id);
+        if (app == nullptr) continue;
+        if (!app->waiting.empty()) app->needs_planning = true;
+        refresh(*app, step);
+    }
+    static_cast<void>(commit(std::move(step)));
+}
+
+}  // namespace icos::job_manager

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "icos/store/store.hpp"
+#include "state.hpp"
+
+/// Stored form: kinds "app", "app_revision" (id "<app>/<generation>") and "placement", bodies are JSON.
+/// Absent members take their defaults, unknown ones are ignored. Readers fail with store.corrupt, naming the
+/// row.
+namespace icos::job_manager {
+
+inline constexpr const char* kAppKind = "app";
+inline constexpr const char* kRevisionKind = "app_revision";
+inline constexpr const char* kPlacementKind = "placement";
+
+Change to_row(const App& app);
+Change to_row(const Placement& placement);
+Change revision_row(const AppId& app, std::uint64_t generation, const std::string& text);
+Change revision_removal(const AppId& app, std::uint64_t generation);
+
+struct StoredRevision {
+    AppId app{};
+    std::uint64_t generation = 0;
+    std::string text{};
+};
+Result<App> read_app(const Row& row);
+Result<Placement> read_placement(const Row& row);
+Result<StoredRevision> read_revision(const Row& row);
+
+}  // namespace icos::job_manager

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "accepted_log.hpp"
+#include "icos/agent/agent.hpp"
+#include "icos/async/signal.hpp"
+#include "icos/async/task_group.hpp"
+#include "icos/link/session.hpp"
+#include "reconciler.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace icos::agent {
+
+/// What the conversations of one agent share, from one connection to the next. Loop-confined.
+struct NodeState {
+    NodeState(Runtime& rt, Engine& e, AcceptedLog& accepted_log)
+        : runtime(rt), engine(e), log(accepted_log), changed(rt) {}
+
+    Runtime& runtime;
+    Engine& engine;
+    AcceptedLog& log;
+    std::shared_ptr<Reconciler> reconciler;
+    Facts facts;
+    std::string boot_id;
+    std::string process_nonce;
+    Settings settings;
+    Signal changed;  ///< observed, facts or the link's state
+    std::uint64_t facts_version = 1;
+    bool is_accepting = false;  ///< a set is being made durable: one at a time
+    bool is_connected = false;  ///< welcomed
+    std::vector<std::string> controllers;
+    Duration lease{30'000};
+};
+
+/// One connection with a controller, from hello to its end: handshake, desired sets in, observed sets and
+/// facts out, channels served.
+class Conversation : public std::enable_shared_from_this<Conversation> {
+public:
+    Conversation(std::shared_ptr<NodeState> node, std::unique_ptr<http::FrameStream> stream);
+    /// Until the connection ends; returns why.
+    static Task<Error> hold(std::shared_ptr<Conversation> self);
+    bool was_welcomed() const noexcept { return is_welcomed_; }
+
+private:
+    using Self = std::shared_ptr<Conversation>;
+    static Task<> run_session(Self self);
+    static Task<> report(Self self);
+    static Task<Result<void>> handle(Self self, std::string message);
+    static Task<Result<void>> take_desired(Self self, Desired desired);
+    void take_welcome(const Welcome& welcome);
+    std::optional<Observed> observed_step();
+
+    std::shared_ptr<NodeState> node_;
+    std::shared_ptr<link::Session> session_;
+    std::optional<Error> ended_;
+    bool is_welcomed_ = false;
+    ObservedSet greeted_;               ///< observed at hello
+    std::optional<ObservedSet> known_;  ///< what the controller knows; nullopt: it needs the whole set
+    std::uint64_t facts_sent_ = 0;
+    TaskGroup tasks_;
+};
+
+}  // namespace icos::agent

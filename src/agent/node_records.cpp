@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node_records.hpp"
+
+#include "icos/core/log.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+namespace icos::agent {
+namespace {
+
+namespace json = boost::json;
+const Log kLog("agent.records");
+
+json::array to_array(const std::set<std::string>& set) {
+    json::array out;
+    for (const std::string& item : set) out.emplace_back(item);
+    return out;
+}
+
+std::set<std::string> to_set(const json::object& object, std::string_view key) {
+    std::set<std::string> out;
+    const json::value* list = object.if_contains(key);
+    if (list == nullptr || !list->is_array()) return out;
+    for (const json::value& item : list->get_array()) {
+        if (item.is_string()) out.emplace(item.get_string().c_str());
+    }
+    return out;
+}
+
+}  // namespace
+
+NodeRecords::NodeRecords(Runtime& runtime, Disk& disk, std::string directory)
+    : runtime_(runtime), disk_(disk), path_(std::move(directory) + "/records.json"), saved_(runtime) {}
+
+Task<> NodeRecords::open() {
+    auto work = [&disk = disk_, path = path_] { return disk.read_all(path); };
+    const Result<std::string> read = co_await offload(runtime_, Pool::storage, std::move(work));
+    if (read.has_value()) parse(*read);
+}
+
+Task<> NodeRecords::save() {
+    while (saving_) co_await saved_.wait();
+    saving_ = true;
+    while (changed_) {
+        changed_ = false;
+        auto work = [&disk = disk_, path = path_, bytes = text()] {
+            return write_durably(disk, path, bytes);
+        };
+        const Result<void> written = co_await offload(runtime_, Pool::storage, std::move(work));
+        if (written.has_error()) {
+            kLog.warning("the node's records could not be written", written.error());
+            changed_ = true;
+            break;
+        }
+    }
+    saving_ = false;
+    saved_.notify();
+}
+
+std::string NodeRecords::text() const {
+    json::object images;
+    for (const auto& [reference, id] : data_.images) images.emplace(reference, id);
+    return json::serialize(json::object{
+        {"boot_id", data_.boot_id},
+        {"ended", to_array(data_.ended)},
+        {"stopped", to_array(data_.stopped)},
+        {"removing", to_array(data_.removing)},
+        {"images", std::move(images)},
+    });
+}
+
+void NodeRecords::parse(const std::string& text) {
+    boost::system::error_code ec;
+    const json::value value = json::parse(text, ec);
+    if (ec || !value.is_object()) {
+        kLog.warning("the node's records are unreadable and begin anew", {{"file", path_}});
+        return;
+    }
+    const json::object& object = value.get_object();
+    if (const json::value* boot = object.if_contains("boot_id"); boot != nullptr && boot->is_string()) {
+        data_.boot_id = boot->get_string().c_str();
+    }
+    data_.ended = to_set(object, "ended");
+    data_.stopped = to_set(object, "stopped");
+    data_.removing = to_set(object, "removing");
+    if (const json::value* images = object.if_contains("images"); images != nullptr && images->is_object()) {
+        for (const auto& [reference, id] : images->get_object()) {
+            if (id.is_string()) data_.images[std::string(reference)] = id.get_string().c_str();
+        }
+    }
+}
+
+void NodeRecords::change(std::set<std::string>& set, const std::string& value, bool present) {
+    const bool differs = present ? set.insert(value).second : set.erase(value) > 0;
+    changed_ = changed_ || differs;
+}
+
+void NodeRecords::set_boot_id(std::string id) {
+    if (id == data_.boot_id) return;
+    data_.boot_id = std::move(id);
+    changed_ = true;
+}
+void NodeRecords::set_ended(const std::string& container, bool ended) {
+    change(data_.ended, container, ended);
+}
+void NodeRecords::set_stopped(const std::string& placement, bool stopped) {
+    change(data_.stopped, placement, stopped);
+}
+void NodeRecords::set_removing(const std::string& placement, bool removing) {
+    change(data_.removing, placement, removing);
+}
+
+void NodeRecords::forget_ended_except(const std::set<std::string>& existing) {
+    if (std::erase_if(data_.ended, [&](const std::string& id) { return !existing.contains(id); }) > 0)
+        changed_ = true;
+}
+
+std::string NodeRecords::image_of(const std::string& reference) const {
+    const auto found = data_.images.find(reference);
+    return found == data_.images.end() ? std::string() : found->second;
+}
+
+void NodeRecords::set_image(const std::string& reference, std::string id) {
+    std::string& present = data_.images[reference];
+    if (present == id) return;
+    present = std::move(id);
+    changed_ = true;
+}
+
+}  // namespace icos::agent

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "icos/async/runtime.hpp"
+#include "icos/async/signal.hpp"
+#include "icos/async/task.hpp"
+#include "icos/store/disk.hpp"
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+namespace icos::agent {
+
+/// What the engine cannot be asked and a restart must not forget. Small, changed seldom, replaced as a whole:
+/// `<directory>/records.json`. Losing it costs a pull or the run of a one-shot container, never a running
+/// one. Loop-confined.
+class NodeRecords {
+public:
+    NodeRecords(Runtime& runtime, Disk& disk, std::string directory);
+
+    Task<> open();
+    /// Makes the changes since the last save durable; nothing to do without any. A full disk is logged.
+    Task<> save();
+
+    const std::string& boot_id() const noexcept { return data_.boot_id; }
+    void set_boot_id(std::string id);
+
+    /// Containers that ended by themselves: they are not started again after a reboot.
+    bool has_ended(const std::string& container) const { return data_.ended.contains(container); }
+    void set_ended(const std::string& container, bool ended);
+    /// Keeps the ended ones among `existing` only.
+    void forget_ended_except(const std::set<std::string>& existing);
+
+    /// Placements that were stopped on request: starting them again starts all of their containers.
+    bool is_stopped(const std::string& placement) const { return data_.stopped.contains(placement); }
+    void set_stopped(const std::string& placement, bool stopped);
+
+    /// Placements whose removal has begun: networks and volumes may be left although no container is.
+    const std::set<std::string>& removing() const noexcept { return data_.removing; }
+    void set_removing(const std::string& placement, bool removing);
+
+    /// Image that a reference was pulled as; empty if it was not pulled here.
+    std::string image_of(const std::string& reference) const;
+    void set_image(const std::string& reference, std::string id);
+
+private:
+    struct Data {
+        std::string boot_id;
+        std::set<std::string> ended;
+        std::set<std::string> stopped;
+        std::set<std::string> removing;
+        std::map<std::string, std::string> images;
+    };
+    std::string text() const;
+    void parse(const std::string& text);
+    void change(std::set<std::string>& set, const std::string& value, bool present);
+
+    Runtime& runtime_;
+    Disk& disk_;
+    std::string path_;
+    Data data_;
+    bool changed_ = false;
+    bool saving_ = false;
+    Signal saved_;
+};
+
+}  // namespace icos::agent
