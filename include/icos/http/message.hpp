@@ -86,7 +86,8 @@ struct Response {
 };
 
 /// A message-preserving bidirectional connection: a WebSocket in production, a simulated wire in simulation.
-/// Used from the control loop; one read and one write at a time. A cancelled read or write may end the connection.
+/// Used from the control loop; one read and one write at a time. A cancelled read or write may end the
+/// connection.
 class FrameStream {
 public:
     virtual ~FrameStream() = default;
