@@ -10,7 +10,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
-#include <openssl/rand.h>
+#include <openssl/bn.h>
 #include <openssl/x509v3.h>
 
 namespace icos::fleet::x509 {
@@ -109,12 +109,10 @@ std::time_t seconds(WallTime time) {
 }
 
 bool set_serial(X509* certificate) {
-    std::array<unsigned char, 16> bytes{};
-    if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) return false;
-    bytes[0] = static_cast<unsigned char>((bytes[0] & 0x7FU) | 0x40U);  // positive, of constant length
-    BIGNUM* number = BN_bin2bn(bytes.data(), static_cast<int>(bytes.size()), nullptr);
-    const bool done =
-        number != nullptr && BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate)) != nullptr;
+    constexpr int kBits = 127;  // positive, of constant length
+    BIGNUM* number = BN_new();
+    const bool done = number != nullptr && BN_rand(number, kBits, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ANY) == 1 &&
+                      BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate)) != nullptr;
     BN_free(number);
     return done;
 }
