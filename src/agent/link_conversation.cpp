@@ -36,6 +36,18 @@ Task<> Conversation::run_session(Self self) {
 }
 
 Task<Error> Conversation::hold(Self self) {
+    try {
+        co_return co_await converse(self);
+    } catch (...) {
+        // The tasks keep this object alive: without this they would go on when the agent is stopped.
+        self->node_->is_connected = false;
+        self->session_->close();
+        self->tasks_.cancel();
+        throw;
+    }
+}
+
+Task<Error> Conversation::converse(Self self) {
     NodeState& node = *self->node_;
     self->tasks_.spawn("agent.session", run_session(self));
     self->greeted_ = node.reconciler->observed();

@@ -46,6 +46,7 @@ public:
 
 private:
     using Self = std::shared_ptr<Conversation>;
+    static Task<Error> converse(Self self);
     static Task<> run_session(Self self);
     static Task<> report(Self self);
     static Task<Result<void>> handle(Self self, std::string message);
