@@ -11,7 +11,7 @@
 #include <openssl/bio.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
-#include <openssl/x509.h>
+#include <openssl/x509v3.h>
 #include <sys/stat.h>
 
 namespace icos::fleet {
@@ -49,7 +49,7 @@ struct Fixture {
     std::unique_ptr<CertificateAuthority> open(
         std::vector<std::string> hosts = {"controller.example"}, WallTime now = kNow
     ) {
-        return std::move(try_open(std::move(hosts), now).value());
+        return try_open(std::move(hosts), now).value();
     }
 };
 
