@@ -141,6 +141,14 @@ std::vector<Placement*> State::on_node(const NodeId& id) {
     return out;
 }
 
+std::vector<const Placement*> State::on_node(const NodeId& id) const {
+    std::vector<const Placement*> out;
+    const auto found = by_node_.find(id);
+    if (found == by_node_.end()) return out;
+    for (const PlacementId& placement : found->second) out.push_back(&placements_.at(placement));
+    return out;
+}
+
 std::set<NodeId> State::nodes() const {
     std::set<NodeId> out;
     for (const auto& [node, placements] : by_node_) out.insert(node);

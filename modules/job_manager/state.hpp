@@ -116,6 +116,7 @@ public:
     std::vector<Placement*> of_app(const AppId& id);
     std::vector<const Placement*> of_app(const AppId& id) const;
     std::vector<Placement*> on_node(const NodeId& id);
+    std::vector<const Placement*> on_node(const NodeId& id) const;
     std::set<NodeId> nodes() const;
     /// The one that is meant to stay.
     Placement* home(const AppId& app, const std::string& component, std::uint32_t replica);

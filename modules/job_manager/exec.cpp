@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "desired.hpp"
+#include "icos/async/signal.hpp"
+#include "routes.hpp"
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+namespace icos::job_manager {
+namespace {
+
+namespace json = boost::json;
+using http::FrameStream;
+using http::Request;
+
+constexpr char kLastMessage = 2;
+
+/// Which replica a request means; exactly one must match.
+struct ExecTarget {
+    PlacementId placement{};
+    TargetId target{};
+    std::string arguments{};
+};
+
+Result<json::array> command_of(const Request& request) {
+    boost::system::error_code failed;
+    const json::value parsed = json::parse(std::string(request.query_or("command", "[]")), failed);
+    bool is_list = !failed && parsed.is_array() && !parsed.get_array().empty();
+    if (is_list) {
+        for (const json::value& word : parsed.get_array()) is_list = is_list && word.is_string();
+    }
+    if (is_list) return parsed.get_array();
+    return Error{
+        errc::invalid_query, "?command= is not a JSON array of words", R"(command=["sh","-c","date"])"
+    };
+}
+
+Result<ExecTarget> find_target(const JobService& service, const Request& request) {
+    const auto app = service.find(project_of(request), request.param("name"));
+    if (app.has_error()) return app.error();
+    const std::string name = (*app)->name;
+    std::string component(request.query_or("component", ""));
+    const auto application = (*app)->application();
+    if (component.empty()) {
+        if (application->components.size() > 1) {
+            return Error{
+                errc::ambiguous, name + " has several components", "name one: " + name + "/COMPONENT"
+            };
+        }
+        component = application->components.front().name;
+    }
+    const auto* declared = find_component(*application, component);
+    if (declared == nullptr) {
+        std::string known;
+        for (const auto& c : application->components) known += (known.empty() ? "" : ", ") + c.name;
+        return Error{
+            errc::component_not_found, name + " has no component named " + component, "it has: " + known
+        };
+    }
+    const auto replica = number_in_query(request, "replica", UINT32_MAX);
+    if (replica.has_error()) return replica.error();
+    std::string wanted(request.query_or("service", ""));
+    if (wanted.empty()) {
+        if (declared->services.size() > 1) {
+            std::string known;
+            for (const auto& s : declared->services) known += (known.empty() ? "" : ", ") + s;
+            return Error{
+                errc::ambiguous, component + " has several services", "choose one of them: " + known
+            };
+        }
+        if (!declared->services.empty()) wanted = declared->services.front();
+    }
+    auto command = command_of(request);
+    if (command.has_error()) return command.error();
+    for (const Placement* placement : service.state().of_app((*app)->id)) {
+        if (placement->removing || placement->component != component) continue;
+        if (*replica && placement->replica != **replica) continue;
+        ExecTarget found;
+        found.placement = placement->id;
+        found.target = TargetId{placement->node.value};
+        found.arguments = json::serialize(json::object{
+            {"placement", placement->id.value},
+            {"service", wanted},
+            {"command", std::move(*command)},
+            {"tty", request.query_flag("tty")},
+            {"interactive", request.query_flag("interactive")},
+        });
+        return found;
+    }
+    return Error{
+        errc::not_placed,
+        name + "/" + component + " has no replica on a node",
+        "icos explain " + name + " says why"
+    };
+}
+
+/// Ends with whichever side ends first; the other side is closed then.
+class Bridge {
+public:
+    Bridge(Runtime& runtime, std::unique_ptr<FrameStream> client, std::unique_ptr<NodeStream> node)
+        : client_(std::move(client)), node_(std::move(node)), changed_(runtime), tasks_(runtime) {}
+
+    Task<> run() {
+        tasks_.spawn("job_manager.exec", to_client());
+        tasks_.spawn("job_manager.exec", to_node());
+        while (!has_ended_) co_await changed_.wait();
+        client_->close();
+        node_->close();
+        static_cast<void>(co_await tasks_.stop(Duration{1000}));
+    }
+
+private:
+    Task<> to_client() {
+        for (;;) {
+            auto message = co_await node_->read();
+            if (message.has_error() || !message->has_value()) break;
+            const bool is_last = !(*message)->empty() && (*message)->front() == kLastMessage;
+            std::string frame = std::move(**message);
+            const auto written = co_await client_->write(std::move(frame));
+            if (written.has_error() || is_last) break;
+        }
+        end();
+    }
+    Task<> to_node() {
+        for (;;) {
+            auto frame = co_await client_->read();
+            if (frame.has_error()) break;
+            const auto written = co_await node_->write(std::move(*frame));
+            if (written.has_error()) break;
+        }
+        end();
+    }
+    void end() {
+        has_ended_ = true;
+        changed_.notify();
+    }
+
+    std::unique_ptr<FrameStream> client_;
+    std::unique_ptr<NodeStream> node_;
+    bool has_ended_ = false;
+    Signal changed_;
+    TaskGroup tasks_;
+};
+
+Task<> refuse(std::unique_ptr<FrameStream> client, Error error) {
+    const json::object body{
+        {"error", json::object{{"code", stable_code(error)}, {"detail", error.detail}, {"hint", error.hint}}}
+    };
+    std::string frame(1, kLastMessage);
+    frame += json::serialize(body);
+    static_cast<void>(co_await client->write(std::move(frame)));
+    client->close();
+}
+
+Task<> serve(Runtime& runtime, JobService& service, Request request, std::unique_ptr<FrameStream> client) {
+    auto found = find_target(service, request);
+    if (found.has_error()) {
+        co_await refuse(std::move(client), found.error());
+        co_return;
+    }
+    auto node = co_await service.executor().open_stream(found->target, "exec", found->arguments);
+    if (node.has_error()) {
+        co_await refuse(std::move(client), node.error());
+        co_return;
+    }
+    Bridge bridge(runtime, std::move(client), std::move(*node));
+    co_await bridge.run();
+}
+
+Task<Result<void>> check(const JobService& service, Request request) {
+    const auto found = find_target(service, request);
+    if (found.has_error()) co_return found.error();
+    co_return Result<void>{};
+}
+
+}  // namespace
+
+void add_exec_routes(http::Router& router, Runtime& runtime, JobService& service) {
+    router.add(http::SocketRoute{
+        "/api/v1/apps/{name}/exec",
+        http::Access::write,
+        "Run a command in a container (WebSocket)",
+        [&service](const Request& request) { return check(service, request); },
+        [&runtime, &service](Request request, std::unique_ptr<FrameStream> client) {
+            return serve(runtime, service, std::move(request), std::move(client));
+        }
+    });
+}
+
+}  // namespace icos::job_manager
