@@ -7,10 +7,10 @@
 #include <array>
 #include <ctime>
 #include <openssl/bio.h>
+#include <openssl/bn.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
-#include <openssl/bn.h>
 #include <openssl/x509v3.h>
 
 namespace icos::fleet::x509 {

@@ -37,7 +37,11 @@ private:
 };
 
 std::vector<ModuleDescriptor> modules() {
-    return {fleet::descriptor(), matchmaker::descriptor(), job_manager::descriptor()};
+    const auto authority =
+        [](const fleet::AuthoritySettings&) -> Result<std::unique_ptr<CertificateAuthority>> {
+        return std::unique_ptr<CertificateAuthority>(std::make_unique<NumberingAuthority>());
+    };
+    return {fleet::descriptor(authority), matchmaker::descriptor(), job_manager::descriptor()};
 }
 
 }  // namespace
@@ -58,7 +62,6 @@ struct SimController::Incarnation {
     std::unique_ptr<Store> store{};
     std::unique_ptr<Bus> bus{};
     std::unique_ptr<http::Router> router{};
-    NumberingAuthority authority{};
     config::Config config{};
     std::vector<ModuleDescriptor> descriptors = modules();
     std::unique_ptr<Application> application{};
@@ -120,8 +123,8 @@ void SimController::boot() {
         kDataDirectory,
         "5e1f7a52-0000-4000-8000-000000000001",
         "simulated",
+        kControllerHost,
     });
-    it.application->ports().provide<CertificateAuthority>(it.authority);
     const auto order = start_order(it.descriptors, {"fleet", "matchmaker", "job_manager"});
     if (order.has_error()) return world_.fail(describe(order.error()));
     const Result<void> configured = it.application->configure(*order);
