@@ -142,7 +142,10 @@ Task<> Agent::Impl::keep_link(Self self) {
             const bool was_good = conversation->was_welcomed() && self->runtime.boot() - since >= kGoodLink;
             if (was_good) backoff.reset();
             if (!conversation->was_welcomed()) ++turn;
-            kLog.info("the link ended", {{"controller", controller}, {"reason", describe(why)}});
+            if (why.code != link::errc::refused)
+                kLog.info("the link ended", {{"controller", controller}, {"reason", describe(why)}});
+            else if (describe(why) != last_problem)
+                kLog.warning("no link", why);
         } else {
             ++self->dial_failures;
             ++turn;

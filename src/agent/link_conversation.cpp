@@ -4,6 +4,9 @@
 #include "channels.hpp"
 #include "icos/core/log.hpp"
 
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+
 #include <algorithm>
 
 namespace icos::agent {
@@ -12,6 +15,22 @@ namespace {
 const Log kLog("agent.link");
 /// Changes within this time travel together.
 constexpr Duration kDebounce{50};
+
+/// {"type": "refused", "code", "detail", "hint"}: the controller does not want this node, and says why.
+Error refusal(const std::string& message) {
+    namespace json = boost::json;
+    boost::system::error_code ec;
+    const json::value value = json::parse(message, ec);
+    const auto text = [&](std::string_view key) -> std::string {
+        const json::value* found = ec || !value.is_object() ? nullptr : value.get_object().if_contains(key);
+        return found != nullptr && found->is_string() ? found->get_string().c_str() : "";
+    };
+    return Error{
+        link::errc::refused,
+        "the controller refused this node: " + text("detail") + " [" + text("code") + "]",
+        text("hint")
+    };
+}
 
 }  // namespace
 
@@ -113,6 +132,7 @@ Task<Result<void>> Conversation::handle(Self self, std::string message) {
         if (resend->what == "observed") self->known_.reset();
         self->node_->changed.notify();
     }
+    if (type == "refused") co_return refusal(message);
     // Other types come from later versions.
     co_return Result<void>();
 }

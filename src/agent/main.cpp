@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "facts.hpp"
+#include "program/program.hpp"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <map>
+
+namespace {
+
+using namespace icos;
+
+/// "K=V", or a usage error that names the flag.
+std::pair<std::string, std::string> split_pair(const std::string& text, const char* flag) {
+    const auto equals = text.find('=');
+    if (equals == std::string::npos || equals == 0) {
+        throw CLI::ValidationError(flag, "expected NAME=VALUE, got \"" + text + "\"");
+    }
+    return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+struct Flags {
+    agent::JoinOptions join;
+    agent::RunOptions run;
+    std::vector<std::string> labels;
+    std::vector<std::string> devices;
+    std::string state_dir = agent::kDefaultStateDir;
+    std::string socket;
+    bool no_start = false;
+};
+
+int chosen(const CLI::App& app, Flags& flags) {
+    if (app.got_subcommand("join")) {
+        for (const std::string& text : flags.labels) flags.join.labels.insert(split_pair(text, "--label"));
+        for (const std::string& text : flags.devices) {
+            auto [name, path] = split_pair(text, "--device");
+            flags.join.devices.push_back({std::move(name), std::move(path)});
+        }
+        flags.join.state_dir = flags.state_dir;
+        flags.join.docker_socket = flags.socket;
+        return agent::run_join(std::move(flags.join), !flags.no_start);
+    }
+    if (app.got_subcommand("run")) {
+        flags.run.state_dir = flags.state_dir;
+        flags.run.docker_socket = flags.socket;
+        return agent::run_agent(flags.run);
+    }
+    if (app.got_subcommand("status")) return agent::run_status(flags.state_dir);
+    std::printf("icos-agent %s\n", std::string(agent::kAgentVersion).c_str());
+    return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    CLI::App app{"The ICOS agent: measures this node and runs the components that a controller places on it"};
+    app.name("icos-agent");
+    app.require_subcommand(1);
+    app.footer("Exit codes: 0 done, 1 refused or failed, 2 wrong usage.");
+    Flags flags;
+
+    auto* join = app.add_subcommand("join", "Make this machine a node of a controller (once)");
+    join->add_option("--controller", flags.join.controller, "HOST:PORT of the controller")->required();
+    join->add_option("--token", flags.join.token, "what `icos node token` printed")->required();
+    join->add_option("--name", flags.join.name, "the node's name; default the host name");
+    join->add_option("--label", flags.labels, "K=V, may be repeated")->allow_extra_args(false);
+    join->add_option("--device", flags.devices, "NAME=PATH, may be repeated")->allow_extra_args(false);
+    join->add_flag("--no-start", flags.no_start, "do not start the service");
+    join->footer("Example: icos-agent join --controller vm-1:7443 --token icos1.9f3c...");
+
+    auto* run = app.add_subcommand("run", "Run the agent (the service does this)");
+    static const std::map<std::string, LogLevel> kLevels{
+        {"debug", LogLevel::debug},
+        {"info", LogLevel::info},
+        {"warning", LogLevel::warning},
+        {"error", LogLevel::error}
+    };
+    static const std::map<std::string, LogFormat> kFormats{
+        {"text", LogFormat::text}, {"json", LogFormat::json}
+    };
+    run->add_option("--log-level", flags.run.log.level, "debug, info, warning or error")
+        ->transform(CLI::CheckedTransformer(kLevels));
+    run->add_option("--log-format", flags.run.log.format, "text or json")
+        ->transform(CLI::CheckedTransformer(kFormats));
+
+    auto* status = app.add_subcommand("status", "What this node is, and what it was told to run");
+    app.add_subcommand("version", "Print the version");
+    for (CLI::App* command : {join, run, status}) {
+        command->add_option("--state-dir", flags.state_dir, "identity and accepted set")
+            ->capture_default_str();
+    }
+    for (CLI::App* command : {join, run}) {
+        command->add_option(
+            "--docker-socket", flags.socket, "socket of the container engine; default Docker's or Podman's"
+        );
+    }
+    try {
+        app.parse(argc, argv);
+        return chosen(app, flags);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : 2;
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "error: %s\n", error.what());
+        return 1;
+    }
+}
