@@ -20,7 +20,8 @@
 /// desired{full} unless its digest equals accepted_digest. Agent: accepted{digest} once the set is durable on
 /// the node; observed{full} unless the controller's last known observed digest (in welcome) equals its own.
 /// Later: desired and observed deltas, each naming the digest they apply to (`base`); a side that does not
-/// have that base asks for the whole set (`resend`).
+/// have that base asks for the whole set (`resend`). Before the controller refuses a link that
+/// was upgraded already, it says {"type": "refused", "code", "detail", "hint"}.
 namespace icos::agent {
 
 inline constexpr int kProtocolVersion = 1;
