@@ -11,6 +11,8 @@
 namespace icos::job_manager {
 namespace {
 
+constexpr int kAttempts = 8;
+
 Error invalid_descriptor(const std::vector<descriptor::Diagnostic>& diagnostics) {
     const auto errors =
         static_cast<std::size_t>(std::count_if(diagnostics.begin(), diagnostics.end(), [](const auto& d) {
@@ -59,6 +61,20 @@ Result<App*> JobService::admit(const ApplyCommand& command) {
     return app;
 }
 
+Task<Result<ApplyAnswer>> JobService::unchanged(ApplyCommand command, ApplyAnswer answer) {
+    const App& app = *state_.find(command.project, command.name);
+    ++counters_.unchanged;
+    answer.result = command.dry_run ? ApplyResult::dry_run : ApplyResult::unchanged;
+    answer.id = app.id;
+    answer.etag = etag_of(app);
+    answer.app = show(app, Detail::with_services);
+    if (command.dry_run) {
+        auto explained = co_await explain(command.project, command.name, {});
+        if (explained.has_value()) answer.explanations = std::move(*explained);
+    }
+    co_return answer;
+}
+
 Task<Result<ApplyAnswer>> JobService::apply(ApplyCommand command) {
     auto parse = [text = command.text] { return descriptor::parse(text); };
     descriptor::Parsed parsed = co_await offload(ports_.runtime, Pool::compute, std::move(parse));
@@ -80,27 +96,24 @@ Task<Result<ApplyAnswer>> JobService::apply(ApplyCommand command) {
     Turnstile::Turn turn(turnstile_);
     co_await turn.wait();
 
-    const Result<App*> admitted = admit(command);
-    if (admitted.has_error()) co_return admitted.error();
     ApplyAnswer answer;
     answer.warnings = warnings_of(std::move(parsed.diagnostics));
-    const App* known = *admitted;
-    if (known != nullptr && known->text == command.text) {
-        ++counters_.unchanged;
-        answer.result = command.dry_run ? ApplyResult::dry_run : ApplyResult::unchanged;
-        answer.id = known->id;
-        answer.etag = etag_of(*known);
-        answer.app = show(*known, Detail::with_services);
-        if (command.dry_run) {
-            auto explained = co_await explain(command.project, command.name, {});
-            if (explained.has_value()) answer.explanations = std::move(*explained);
+    Result<Planned> planned = Error{errc::changed, ""};
+    // Stop, start and delete do not queue here: what they change in between is looked at anew.
+    for (int attempt = 0; planned.has_error(); ++attempt) {
+        const Result<App*> admitted = admit(command);
+        if (admitted.has_error()) co_return admitted.error();
+        const App* known = *admitted;
+        if (known != nullptr && known->text == command.text) {
+            auto same = co_await unchanged(std::move(command), std::move(answer));
+            co_return std::move(same);
         }
-        co_return answer;
+        const AppId id = known == nullptr ? AppId{} : known->id;
+        const auto expected = known == nullptr ? std::nullopt : std::optional(etag_of(*known));
+        planned = co_await place(id, command.name, application, expected);
+        if (planned.has_error() && (planned.error().code != errc::changed || attempt >= kAttempts))
+            co_return planned.error();
     }
-    const AppId id = known == nullptr ? AppId{} : known->id;
-    const auto expected = known == nullptr ? std::nullopt : std::optional(etag_of(*known));
-    auto planned = co_await place(id, command.name, application, expected);
-    if (planned.has_error()) co_return planned.error();
 
     // From here to commit() without waiting: the plan holds for memory as it is now.
     App* existing = state_.find(command.project, command.name);

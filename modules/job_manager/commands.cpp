@@ -63,6 +63,7 @@ Task<Result<boost::json::object>> JobService::set_desired(
     app.desired = desired;
     ++app.version;
     app.updated_at = ports_.runtime.wall();
+    boost::json::object shown = show(app, Detail::with_services);
     Step step;
     step.apps.insert(id);
     const auto placements = state_.of_app(id);
@@ -80,11 +81,9 @@ Task<Result<boost::json::object>> JobService::set_desired(
         step.targets.insert(placement->node);
     }
     claims_changed();
-    boost::json::object shown;
     App* left = state_.find(id);
     if (left != nullptr && desired == Desired::deleted) {
         left->waiting.clear();
-        shown = show(*left, Detail::with_services);
         forget_if_gone(*left, step);
         left = state_.find(id);
     }

@@ -42,6 +42,8 @@ Task<Result<void>> JobService::start() {
     if (loaded.has_error()) co_return loaded.error();
     adopt_loaded(std::move(*loaded));
     is_started_ = true;
+    // Executors may have reported while this loaded.
+    must_resync_ = true;
     offer_all();
     tasks_.spawn("job_manager.reconcile", reconcile());
     co_return Result<void>{};
@@ -72,7 +74,7 @@ Result<void> JobService::check_writable() const {
 
 TargetPlan JobService::plan_of(const NodeId& node) const {
     TargetPlan plan;
-    for (const Placement* placement : const_cast<State&>(state_).on_node(node)) {
+    for (const Placement* placement : state_.on_node(node)) {
         if (placement->removing) continue;
         const App* app = state_.find(placement->app);
         if (app != nullptr) plan.set.emplace(placement->id, desired_placement(*app, *placement));
@@ -104,7 +106,10 @@ std::shared_ptr<JobService::Outcome> JobService::commit(Step step) {
     set.events = step.events;
     // Made from memory as this step leaves it, offered once the step is durable.
     std::vector<std::pair<NodeId, TargetPlan>> plans;
-    for (const NodeId& node : step.targets) plans.emplace_back(node, plan_of(node));
+    const auto topology = ports_.topology.current();
+    for (const NodeId& node : step.targets) {
+        if (topology->find(node) != nullptr) plans.emplace_back(node, plan_of(node));
+    }
     auto queued = ports_.store.commit(std::move(set));
     tasks_.spawn("job_manager.commit", finish(std::move(queued), std::move(step), std::move(plans), outcome));
     return outcome;
@@ -125,9 +130,7 @@ Task<> JobService::finish(
     reload_backoff_.reset();
     for (auto& [node, plan] : plans) {
         plan.version = *version;
-        auto shared = std::make_shared<const TargetPlan>(std::move(plan));
-        targets_[node].offered = shared;
-        ports_.executor.offer(TargetId{node.value}, std::move(shared));
+        offer(node, std::move(plan));
     }
     for (auto& message : step.accepted) ports_.bus.publish(std::move(message));
     for (auto& message : step.observed) ports_.bus.publish(std::move(message));
@@ -265,12 +268,24 @@ void JobService::offer_all() {
     const auto topology = ports_.topology.current();
     for (const Node& node : topology->nodes) nodes.insert(node.id);
     for (const NodeId& node : nodes) {
+        if (topology->find(node) == nullptr) continue;
         TargetPlan plan = plan_of(node);
         plan.version = ports_.store.last_version();
-        auto shared = std::make_shared<const TargetPlan>(std::move(plan));
-        targets_[node].offered = shared;
-        ports_.executor.offer(TargetId{node.value}, std::move(shared));
+        offer(node, std::move(plan));
     }
+}
+
+void JobService::offer(const NodeId& node, TargetPlan plan) {
+    auto shared = std::make_shared<const TargetPlan>(std::move(plan));
+    Target& target = targets_[node];
+    target.offered = shared;
+    // A target that holds this very plan already need not say so again.
+    const bool is_held = target.accepted == shared->digest && target.problem.empty();
+    ports_.executor.offer(TargetId{node.value}, std::move(shared));
+    if (!is_held || !can_take_reports()) return;
+    Step step;
+    confirm(node, step);
+    static_cast<void>(commit(std::move(step)));
 }
 
 Result<const App*> JobService::find(std::string_view project, std::string_view name) const {

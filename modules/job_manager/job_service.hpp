@@ -142,6 +142,8 @@ private:
     Task<Result<Loaded>> load();
     void adopt_loaded(Loaded loaded);
     void offer_all();
+    void offer(const NodeId& node, TargetPlan plan);
+    bool can_take_reports() const noexcept { return is_started_ && !is_reloading_; }
     TargetPlan plan_of(const NodeId& node) const;
     void tell_watchers(const AppId& id);
 
@@ -166,6 +168,7 @@ private:
 
     // Applying (apply.cpp).
     Result<App*> admit(const ApplyCommand& command);
+    Task<Result<ApplyAnswer>> unchanged(ApplyCommand command, ApplyAnswer answer);
     App& accept(
         const ApplyCommand& command,
         std::shared_ptr<const descriptor::Application> application,
@@ -188,6 +191,10 @@ private:
 
     // Reports (report.cpp).
     void take_over(const NodeId& node, const PlacementId& id, Step& step);
+    /// What leaves and is not part of the plan that the target holds may be forgotten once nothing of it is
+    /// there.
+    void confirm(const NodeId& node, Step& step);
+    void refresh_touched(Step& step);
     void resync();
 
     Ports ports_;

@@ -56,6 +56,8 @@ Task<Result<JobService::Planned>> JobService::place(
 
 void JobService::claims_changed() {
     ++epoch_;
+    // What waits may fit now.
+    wake();
 }
 
 std::set<std::uint64_t> JobService::used_generations(const App& app) const {

@@ -94,11 +94,11 @@ void JobService::follow_topology() {
     std::erase_if(problems_, [&](const auto& entry) { return topology->find(entry.first) == nullptr; });
     for (const Node& node : topology->nodes) {
         // An empty plan is one too: it clears what a node may have kept from before.
-        if (targets_.contains(node.id)) continue;
-        auto plan = std::make_shared<TargetPlan>(plan_of(node.id));
-        plan->version = ports_.store.last_version();
-        targets_[node.id].offered = plan;
-        ports_.executor.offer(TargetId{node.id.value}, std::move(plan));
+        const auto known = targets_.find(node.id);
+        if (known != targets_.end() && known->second.offered) continue;
+        TargetPlan plan = plan_of(node.id);
+        plan.version = ports_.store.last_version();
+        offer(node.id, std::move(plan));
     }
     std::vector<AppId> ids;
     for (const auto& [id, app] : state_.apps()) ids.push_back(id);

@@ -50,21 +50,32 @@ void JobService::accepted(const TargetId& target, const std::string& digest, con
         if (is_news)
             log_.warning("a node did not take its plan", {{"node", node.value}, {"problem", problem}});
     }
-    if (is_reloading_) return;
-    std::set<AppId> affected;
+    if (problem.empty()) known.accepted = digest;
+    if (!can_take_reports()) return;
+    if (is_news) {
+        for (const Placement* placement : state_.on_node(node)) step.touched.insert(placement->app);
+    }
+    confirm(node, step);
+    refresh_touched(step);
+    static_cast<void>(commit(std::move(step)));
+}
+
+void JobService::confirm(const NodeId& node, Step& step) {
+    const Target& known = targets_[node];
+    if (!known.offered || known.offered->digest != known.accepted || !known.problem.empty()) return;
     for (Placement* placement : state_.on_node(node)) {
-        if (is_news) affected.insert(placement->app);
-        if (!problem.empty() || !placement->removing || !known.offered || known.offered->digest != digest)
-            continue;
-        if (known.offered->set.contains(placement->id)) continue;
+        if (!placement->removing || known.offered->set.contains(placement->id)) continue;
         placement->accepted_without = true;
-        affected.insert(placement->app);
         remove_if_gone(*placement, step);
     }
+}
+
+/// The states of the applications that the step is about.
+void JobService::refresh_touched(Step& step) {
+    const std::set<AppId> affected = step.touched;
     for (const AppId& id : affected) {
         if (App* app = state_.find(id)) refresh(*app, step);
     }
-    static_cast<void>(commit(std::move(step)));
 }
 
 void JobService::observed(
@@ -89,7 +100,7 @@ void JobService::observed(
         changed.insert(one.placement);
     }
     // While memory is loaded the report is kept beside it and taken over afterwards.
-    if (is_reloading_) {
+    if (!can_take_reports()) {
         must_resync_ = true;
         return;
     }
@@ -106,11 +117,7 @@ void JobService::observed(
         }
         take_over(node, id, step);
     }
-    std::set<AppId> affected;
-    affected.swap(step.touched);
-    for (const AppId& id : affected) {
-        if (App* app = state_.find(id)) refresh(*app, step);
-    }
+    refresh_touched(step);
     static_cast<void>(commit(std::move(step)));
 }
 
@@ -177,12 +184,9 @@ void JobService::resync() {
         std::vector<PlacementId> ids;
         for (const Placement* placement : state_.on_node(node)) ids.push_back(placement->id);
         for (const PlacementId& id : ids) take_over(node, id, step);
+        confirm(node, step);
     }
-    std::set<AppId> affected;
-    affected.swap(step.touched);
-    for (const AppId& id : affected) {
-        if (App* app = state_.find(id)) refresh(*app, step);
-    }
+    refresh_touched(step);
     static_cast<void>(commit(std::move(step)));
 }
 

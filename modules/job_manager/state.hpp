@@ -88,6 +88,7 @@ struct Placement {
 /// What is known of one target, from its reports in this run. Survives a reload from the store.
 struct Target {
     std::shared_ptr<const TargetPlan> offered{};
+    std::string accepted{};    ///< digest of the plan that the target holds durably
     std::string problem{};     ///< why the last plan was not taken
     bool is_complete = false;  ///< `observed` is everything there is: a full report came
     std::map<PlacementId, agent::ObservedPlacement> observed{};

@@ -395,6 +395,15 @@ PlaceResult CapacityMatchmaker::place(const Topology& topology, const PlaceReque
     if (!request.application) return {};
     const auto engine = fixed_engine(*request.application);
     if (engine) return Placement(topology, request, *engine, limits_).solve();
+    // What runs keeps its engine.
+    for (const ExistingPlacement& placed : request.existing) {
+        const auto node = std::find_if(topology.nodes.begin(), topology.nodes.end(), [&](const Node& n) {
+            return n.id == placed.node;
+        });
+        if (node == topology.nodes.end()) continue;
+        const Engine running = node->engine == "kubernetes" ? Engine::kubernetes : Engine::docker;
+        return Placement(topology, request, running, limits_).solve();
+    }
     PlaceResult docker = Placement(topology, request, Engine::docker, limits_).solve();
     PlaceResult kubernetes = Placement(topology, request, Engine::kubernetes, limits_).solve();
     // With nothing placed either way, explain what most nodes run.
