@@ -53,6 +53,11 @@ public:
     void replace(StoredFleet stored, BootTime now);
 
     const std::map<NodeId, NodeEntry>& nodes() const noexcept { return nodes_; }
+    /// Lets `change` look at and change every entry; it must not add or remove any.
+    template <class Change>
+    void for_each(Change change) {
+        for (auto& [id, entry] : nodes_) change(entry);
+    }
     NodeEntry* find(const NodeId& id);
     const NodeEntry* find(const NodeId& id) const;
     NodeEntry* find_name(std::string_view name_or_id);

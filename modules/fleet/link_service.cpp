@@ -101,6 +101,17 @@ Task<> LinkService::serve(http::PeerKey peer, std::unique_ptr<http::FrameStream>
         log_.warning("an agent's link from " + link->remote + " did not start", hello.error());
         co_return;
     }
+    if (!hello->node_id.empty() && hello->node_id != link->node.value) {
+        // Its containers carry another node's target: it would take them for orphans.
+        Error mixed{
+            errc::unknown_key,
+            "the agent says it is node " + hello->node_id + ", but its key belongs to node " +
+                link->node.value,
+            "its state directory mixes two identities: remove it and join again"
+        };
+        co_await refuse(link, std::move(mixed));
+        co_return;
+    }
     link->boot_id = hello->boot_id;
     link->process_nonce = hello->process_nonce;
     const Result<void> settled = co_await settle_identity(link);
@@ -206,11 +217,8 @@ void LinkService::start(const LinkPtr& link, agent::Hello hello) {
 }
 
 void LinkService::ended(const LinkPtr& link) {
-    const link::Session::Counters counted = link->session.counters();
-    counters_.bytes_in += counted.bytes_in;
-    counters_.bytes_out += counted.bytes_out;
+    counters_.add(*link);
     if (link->sync) {
-        counters_.repeats += link->sync->repeats();
         log_.info("node disconnected", {{"node", link->name}, {"reason", link->why}});
     }
     const auto found = links_.find(link->node);
@@ -410,34 +418,9 @@ Task<> LinkService::stop(Duration deadline) {
 }
 
 std::string LinkService::metrics() const {
-    Counters total = counters_;
-    for (const auto& [node, link] : links_) {
-        const link::Session::Counters live = link->session.counters();
-        total.bytes_in += live.bytes_in;
-        total.bytes_out += live.bytes_out;
-        total.repeats += link->sync->repeats();
-    }
-    std::string out;
-    const auto metric = [&out](const char* name, const char* type, const char* labels, std::uint64_t value) {
-        const std::string declared = std::string("# TYPE ") + name + " " + type + "\n";
-        if (out.find(declared) == std::string::npos) out += declared;
-        out += std::string(name) + labels + " " + std::to_string(value) + "\n";
-    };
-    metric("icos_fleet_links", "gauge", "", links_.size());
-    metric("icos_fleet_link_connects_total", "counter", "", total.connects);
-    metric("icos_fleet_link_reconnects_total", "counter", "", total.reconnects);
-    metric("icos_fleet_link_refused_total", "counter", "", total.refused);
-    metric("icos_fleet_link_replaced_total", "counter", "", total.replaced);
-    metric("icos_fleet_link_bytes_total", "counter", "{direction=\"in\"}", total.bytes_in);
-    metric("icos_fleet_link_bytes_total", "counter", "{direction=\"out\"}", total.bytes_out);
-    metric("icos_fleet_desired_sent_total", "counter", "{form=\"full\"}", total.desired_full);
-    metric("icos_fleet_desired_sent_total", "counter", "{form=\"step\"}", total.desired_step);
-    metric("icos_fleet_desired_resends_total", "counter", "{cause=\"asked\"}", total.resend_asked);
-    metric("icos_fleet_desired_resends_total", "counter", "{cause=\"no_answer\"}", total.repeats);
-    metric("icos_fleet_observed_received_total", "counter", "{form=\"full\"}", total.observed_full);
-    metric("icos_fleet_observed_received_total", "counter", "{form=\"step\"}", total.observed_step);
-    metric("icos_fleet_observed_resends_total", "counter", "", total.observed_asked);
-    return out;
+    LinkCounters total = counters_;
+    for (const auto& [node, link] : links_) total.add(*link);
+    return to_prometheus(total, links_.size());
 }
 
 }  // namespace icos::fleet

@@ -6,6 +6,7 @@
 #include "icos/ports/fleet.hpp"
 #include "icos/store/store.hpp"
 #include "journal.hpp"
+#include "link_counters.hpp"
 #include "node_link.hpp"
 #include "node_service.hpp"
 #include "settings.hpp"
@@ -79,21 +80,7 @@ private:
     std::set<NodeId> contended_;  ///< a second link waits for the first one's sign of life
     std::map<NodeId, std::shared_ptr<const TargetPlan>> plans_;
     std::map<NodeId, std::string> observed_;  ///< digest of what the listener was told last
-    struct Counters {
-        std::uint64_t connects = 0;
-        std::uint64_t reconnects = 0;
-        std::uint64_t refused = 0;
-        std::uint64_t replaced = 0;
-        std::uint64_t desired_full = 0;
-        std::uint64_t desired_step = 0;
-        std::uint64_t resend_asked = 0;  ///< by nodes
-        std::uint64_t observed_full = 0;
-        std::uint64_t observed_step = 0;
-        std::uint64_t observed_asked = 0;  ///< by us
-        std::uint64_t repeats = 0;
-        std::uint64_t bytes_in = 0;  ///< of ended links
-        std::uint64_t bytes_out = 0;
-    } counters_;
+    LinkCounters counters_;
     std::set<NodeId> seen_;  ///< had a link before
     TaskGroup tasks_;        ///< last: what runs in it refers to the rest
 };

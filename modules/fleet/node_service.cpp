@@ -228,26 +228,34 @@ void NodeService::check_leases() {
     const LeaseTimes times{settings_.suspect_after, settings_.lease};
     ChangeSet changes;
     std::vector<messages::NodeChanged> moved;
-    std::vector<NodeId> ids;
-    for (const auto& [id, entry] : journal_.state().nodes()) ids.push_back(id);
-    for (const NodeId& id : ids) {
-        NodeEntry& entry = *journal_.state().find(id);
-        if (!entry.life.renewed) continue;
+    journal_.state().for_each([&](NodeEntry& entry) {
+        if (!entry.life.renewed) return;
         // The silence was ours (a suspended or overloaded machine), so it does not count against anybody.
         if (stalled) *entry.life.renewed = std::min(now, *entry.life.renewed + since_last);
         const auto silence = std::chrono::duration_cast<Duration>(now - *entry.life.renewed);
         const NodeState next = next_state(entry.life.state, silence, times);
         // Only a frame leads back to ready, see heard().
-        if (next == entry.life.state || next == NodeState::ready) continue;
+        if (next == entry.life.state || next == NodeState::ready) return;
         std::string message = next == NodeState::lost
                                   ? "lease expired"
                                   : "no heartbeat for " + for_people(settings_.suspect_after);
         move(entry, next, std::move(message), changes);
         moved.push_back(changed(entry));
-    }
+    });
     if (moved.empty()) return;
     journal_.write_behind(std::move(changes), std::move(moved));
     hooks_.topology_changed();
+}
+
+void NodeService::write_states() {
+    ChangeSet changes;
+    std::vector<messages::NodeChanged> moved;
+    journal_.state().for_each([&](NodeEntry& entry) {
+        if (entry.life.state == entry.record.state) return;
+        move(entry, entry.life.state, "since before a write failed", changes);
+        moved.push_back(changed(entry));
+    });
+    if (!moved.empty()) journal_.write_behind(std::move(changes), std::move(moved));
 }
 
 }  // namespace icos::fleet

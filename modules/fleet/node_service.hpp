@@ -39,6 +39,8 @@ public:
     void facts_changed(const NodeId& id, agent::Facts facts);
     /// Looks at every lease; call about once a second.
     void check_leases();
+    /// Writes what became of nodes while nothing could be written.
+    void write_states();
 
     static std::string etag(const NodeRecord& record);
 

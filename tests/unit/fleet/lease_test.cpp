@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fleet/lease.hpp"
 
+#include "fleet/node_service.hpp"
 #include "fleet_world.hpp"
 
 #include <catch2/catch.hpp>
@@ -172,6 +173,50 @@ TEST_CASE("many nodes that fall silent together are one write", "[fleet][lease]"
     CHECK(world.event_messages("node.lost").size() == 20);
     CHECK(world.store.commits() - commits <= 14);
     CHECK(world.metric("icos_fleet_nodes{state=\"lost\"}") == 20);
+}
+
+TEST_CASE("a pause of the controller counts against nobody", "[fleet][lease]") {
+    icos::test::ManualRuntime runtime;
+    icos::test::MemoryStore store(runtime);
+    Bus bus(runtime);
+    TaskGroup tasks(runtime);
+    Journal journal(runtime, store, bus, tasks, [] {});
+    const Settings settings;
+    NodeService nodes(
+        runtime, journal, settings, {[] {}, [](const NodeId&) {}, [](const NodeId&) { return ClaimSum{}; }}
+    );
+    NodeRecord record;
+    record.id = NodeId{"n-1"};
+    record.name = "edge-1";
+    NodeEntry& entry = journal.state().add(std::move(record));
+    nodes.said_hello(NodeId{"n-1"}, some_facts("edge-1"));
+    nodes.check_leases();
+
+    runtime.advance(std::chrono::minutes(20));  // nothing was read, nothing was looked at
+    nodes.check_leases();
+    CHECK(entry.life.state == NodeState::ready);
+
+    for (int second = 0; second < 11; ++second) {
+        runtime.advance(Duration{1000});
+        nodes.check_leases();
+    }
+    CHECK(entry.life.state == NodeState::suspect);
+}
+
+TEST_CASE("a loss that could not be written is written once writing works again", "[fleet][lease]") {
+    FleetWorld world;
+    world.start();
+    const NodeId id = world.join_node("edge-1");
+    {
+        FakeAgent agent(world, "edge-1");
+        agent.say_hello();
+    }
+    world.store.failure = Error{store_errc::full, "the disk is full"};
+    world.runtime.advance(Duration{12'000});
+
+    CHECK(world.state_of("edge-1") == NodeState::suspect);
+    CHECK(world.store.rows().at({"node", id.value}).body.find("\"state\":\"suspect\"") != std::string::npos);
+    CHECK(world.event_messages("node.suspect") == std::vector<std::string>{"since before a write failed"});
 }
 
 }  // namespace icos::fleet::test

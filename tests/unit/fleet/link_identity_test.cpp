@@ -177,4 +177,20 @@ TEST_CASE("a node that is forgotten while two agents claim it lets none in", "[f
     CHECK(world.metric("icos_fleet_links") == 0);
 }
 
+TEST_CASE("an agent whose state mixes two identities is refused", "[fleet][identity]") {
+    FleetWorld world;
+    world.start();
+    const NodeId id = world.join_node("edge-1");
+    FakeAgent mixed(world, "edge-1");
+    mixed.hello.node_id = world.join_node("edge-2").value;
+    mixed.say_hello();
+    CHECK(mixed.refusal() == "node.unknown_key");
+    CHECK(world.state_of("edge-1") == NodeState::joining);
+
+    FakeAgent right(world, "edge-1");
+    right.hello.node_id = id.value;
+    right.say_hello();
+    CHECK(world.state_of("edge-1") == NodeState::ready);
+}
+
 }  // namespace icos::fleet::test
