@@ -49,6 +49,16 @@ void Report::add(std::string_view code, Position at, std::string path, std::stri
     diagnostics_.push_back(std::move(diagnostic));
 }
 
+bool Report::may_expand(std::size_t count, Position at, const std::string& path) {
+    if (count <= expansions_left_) {
+        expansions_left_ -= count;
+        return true;
+    }
+    expansions_left_ = 0;
+    if (!has("E007")) add("E007", at, path, "the ranges of ports expand to too many");
+    return false;
+}
+
 bool Report::has(std::string_view code) const noexcept {
     return std::any_of(diagnostics_.begin(), diagnostics_.end(), [&](const Diagnostic& d) {
         return d.code == code;

@@ -23,12 +23,16 @@ struct DiagnosticExtra {
 /// Collects the problems of one text. Severity comes from the code (codes.hpp), `strict` and the profile.
 class Report {
 public:
-    explicit Report(const Options& options) noexcept : strict_(options.strict), profile_(options.profile) {}
+    explicit Report(const Options& options) noexcept
+        : strict_(options.strict), profile_(options.profile), expansions_left_(options.max_nodes) {}
 
     using Extra = DiagnosticExtra;
     void add(std::string_view code, Position at, std::string path, std::string message, Extra extra = {});
 
     Profile profile() const noexcept { return profile_; }
+    /// Asks to make `count` values out of one (a range of ports). False, with E007, when the whole text makes
+    /// more than it may have nodes.
+    bool may_expand(std::size_t count, Position at, const std::string& path);
     bool has(std::string_view code) const noexcept;
     bool has_errors() const noexcept { return descriptor::has_errors(diagnostics_); }
     /// Sorted by line and column, equal ones once (an alias shows the same problem at each of its uses).
@@ -37,6 +41,7 @@ public:
 private:
     bool strict_;
     Profile profile_;
+    std::size_t expansions_left_;
     std::vector<Diagnostic> diagnostics_;
 };
 

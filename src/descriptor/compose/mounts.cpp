@@ -63,12 +63,10 @@ void add_mount(object mount, const Field& field, Service& service) {
         service.holds_data = true;
     }
     if (!service.out.contains("volumes")) service.out["volumes"] = boost::json::array();
-    auto& list = service.out["volumes"].as_array();
-    for (const auto& other : list) {
-        if (other.as_object().at("target").as_string() == target)
-            return field.fail("C002", fmt::format("two mounts on \"{}\"", target));
+    if (!service.mounted.insert(target).second) {
+        return field.fail("C002", fmt::format("two mounts on \"{}\"", target));
     }
-    list.push_back(std::move(mount));
+    service.out["volumes"].as_array().push_back(std::move(mount));
 }
 
 void read_short_mount(const Field& field, const std::string& written, Service& service) {

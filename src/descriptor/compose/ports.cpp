@@ -93,6 +93,7 @@ std::string check(const Mapping& mapping, std::size_t ports) {
 void add(const Mapping& mapping, const Field& field, Service& service, boost::json::array& list) {
     const std::string problem = check(mapping, list.size());
     if (!problem.empty()) return field.fail("C002", problem);
+    if (!field.report().may_expand(mapping.target.size(), field.node().at, field.path())) return;
     for (std::size_t i = 0; i < mapping.target.size(); ++i) {
         boost::json::object port{{"target", mapping.target.first + i}};
         if (mapping.published) port["published"] = mapping.published->first + i;
@@ -187,6 +188,7 @@ void read_expose(const Field& field, Service& service) {
             );
             continue;
         }
+        if (!field.report().may_expand(mapping.target.size(), item.node().at, item.path())) return;
         for (std::size_t k = 0; k < mapping.target.size(); ++k) {
             list.push_back(
                 boost::json::object{{"target", mapping.target.first + k}, {"protocol", mapping.protocol}}

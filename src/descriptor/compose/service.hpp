@@ -6,6 +6,7 @@
 #include <boost/json/object.hpp>
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@ struct Service {
     std::vector<NamedPlace> configs;
     std::vector<NamedPlace> secrets;
     std::vector<NamedPlace> dependencies;
+    std::set<std::string> mounted;  ///< targets of mounts
     bool holds_data = false;
     std::uint64_t replicas = 1;
     std::string reserved_memory;  ///< as written, for the header's reading of it

@@ -216,6 +216,13 @@ TEST_CASE("one host port has one owner, across services and components", "[descr
     CHECK(places(service("ports: ['80:80']\n          deploy: {replicas: 2}")) == Places{"C007 9:19"});
 }
 
+TEST_CASE("ranges of ports count against the limit of nodes", "[descriptor][compose]") {
+    std::string services;
+    for (int i = 0; i < 20; ++i) services += fmt::format("        t{}: {{image: x, expose: [1-1000]}}\n", i);
+
+    CHECK(places(service("user: a", services)) == Places{"E007 20:34"});
+}
+
 TEST_CASE("a service needs an image", "[descriptor][compose]") {
     CHECK(places(service("user: a", "        t: {user: b}\n")) == Places{"C008 10:13"});
     CHECK(places(service("user: a", "        t:\n")) == Places{"C008 10:11"});
