@@ -173,17 +173,19 @@ void read_deploy(const Field& field, Service& service) {
 
 void read_limit(const Field& field, Service& service) {
     const std::string& key = field.path();
-    object& limits = object_at(service.out, "limits");
-    if (key.ends_with(".cpus")) set(limits, "nano_cpus", nano_cpus(field), field);
-    if (key.ends_with(".mem_limit")) set(limits, "memory", bytes(field), field);
-    if (key.ends_with(".pids_limit")) set(limits, "pids", whole(field, 1, UINT32_MAX), field);
-    if (key.ends_with(".mem_reservation")) reserve_memory(field, service);
+    // The reference from object_at lives until the service gets another member, so each branch asks for its
+    // own.
+    if (key.ends_with(".mem_reservation")) return reserve_memory(field, service);
     if (key.ends_with(".scale")) {
         const auto count = whole(field, 0, kMostReplicas);
         set(service.out, "replicas", count, field);
         service.replicas = count.value_or(1);
+        return;
     }
-    if (limits.empty()) service.out.stable_erase("limits");
+    object& limits = object_at(service.out, "limits");
+    if (key.ends_with(".cpus")) set(limits, "nano_cpus", nano_cpus(field), field);
+    if (key.ends_with(".mem_limit")) set(limits, "memory", bytes(field), field);
+    if (key.ends_with(".pids_limit")) set(limits, "pids", whole(field, 1, UINT32_MAX), field);
 }
 
 void read_healthcheck(const Field& field, Service& service) {
