@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <set>
 
 namespace icos::agent {
 namespace {
@@ -90,15 +91,17 @@ Chosen choose(const ReconcilerPtr& reconciler, const Arguments& arguments) {
     const std::vector<const ContainerState*> serving = unit->of_digest(unit->serving_digest());
     std::map<std::string, int> counts;
     for (const ContainerState* container : serving) ++counts[label_of(*container, label::kService)];
-    std::string known;
+    std::set<std::string> titles;
     for (const ContainerState* container : serving) {
         const std::string service = label_of(*container, label::kService);
         const std::string title = service_title(*container, counts[service] > 1);
         if (arguments.service.empty() || arguments.service == service || arguments.service == title) {
             out.containers.emplace_back(title, container->id);
         }
-        known += (known.empty() ? "" : ", ") + title;
+        titles.insert(title);
     }
+    std::string known;
+    for (const std::string& title : titles) known += (known.empty() ? "" : ", ") + title;
     if (out.containers.empty())
         out.problem = "no service is named '" + arguments.service + "' (there are: " + known + ")";
     std::sort(out.containers.begin(), out.containers.end());
@@ -267,7 +270,9 @@ Task<> feed_input(std::shared_ptr<ExecSession> session, ChannelPtr channel, std:
         }
         const std::string& text = **message;
         if (text.empty()) continue;
-        if (text[0] == kStdio) {
+        if (text[0] == kStdio && text.size() == 1) {  // the end of the input; output goes on
+            session->close_input();
+        } else if (text[0] == kStdio) {
             const Result<void> written = co_await session->write(text.substr(1));
             if (written.has_error()) co_return;
         } else if (text[0] == kResize) {
