@@ -33,9 +33,7 @@ public:
     void node_went_away(const std::string& node);
 
     /// Once faults have healed and `settle` has passed.
-    void check_settled(
-        const std::vector<std::unique_ptr<SimNode>>& nodes, const std::string& placements_json
-    );
+    void check_settled(const std::vector<std::unique_ptr<SimNode>>& nodes, const std::string& apps_json);
 
 private:
     struct Contact {

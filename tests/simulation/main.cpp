@@ -8,6 +8,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <exception>
 #include <map>
 #include <string>
 
@@ -25,9 +26,7 @@ void print_counters(const std::map<std::string, std::uint64_t>& counters) {
     for (const auto& [name, count] : counters) fmt::print("{:>8}  {}\n", count, name);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
     SimulationSettings settings;
     std::uint64_t first = 1;
     std::uint64_t count = 1;
@@ -92,4 +91,15 @@ int main(int argc, char** argv) {
         }
     }
     return failed == 0 ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        return run(argc, argv);
+    } catch (const std::exception& error) {
+        fmt::print("FAILED: an answer was not what it should be: {}\n", error.what());
+        return 1;
+    }
 }

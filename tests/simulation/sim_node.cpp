@@ -15,7 +15,8 @@ public:
     SimDialer(SimNetwork& network, SimProcess& process, std::string host)
         : network_(network), process_(process), host_(std::move(host)) {}
     Task<Result<std::unique_ptr<http::FrameStream>>> dial(std::string controller) override {
-        return network_.dial(process_, host_, std::move(controller));
+        // Addresses carry a port; there is one listener per host here.
+        return network_.dial(process_, host_, controller.substr(0, controller.find(':')));
     }
 
 private:

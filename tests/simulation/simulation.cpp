@@ -149,17 +149,13 @@ private:
         if (world_.failed()) return;
         bool answered = false;
         user_.check_list();
-        user_.admin(
-            http::Method::get,
-            "/api/v1/placements",
-            "",
-            [this, &answered](const http::Response& response) {
-                answered = true;
-                invariants_.check_settled(nodes_, response.body);
-            }
-        );
+        user_.admin(http::Method::get, "/api/v1/apps", "", [this, &answered](const http::Response& response) {
+            answered = true;
+            invariants_.check_settled(nodes_, response.body);
+        });
         user_.admin(http::Method::get, "/api/v1/nodes", "", [this](const http::Response& response) {
-            for (const boost::json::value& item : boost::json::parse(response.body).at("items").as_array()) {
+            const boost::json::value nodes = boost::json::parse(response.body);
+            for (const boost::json::value& item : nodes.at("items").as_array()) {
                 if (item.at("state").as_string() == "ready") continue;
                 return world_.fail(
                     "node " + std::string(item.at("name").as_string()) + " is not ready at the end"
