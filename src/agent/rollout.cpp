@@ -52,7 +52,10 @@ bool may_overlap(const PlacementPlan& plan) {
     });
 }
 
-Rollout::Rollout(Parts parts) : parts_(std::move(parts)), slots_(parts_.runtime, kEngineCallsAtOnce) {}
+Rollout::Rollout(Parts parts)
+    : parts_(std::move(parts)),
+      slots_(parts_.runtime, kEngineCallsAtOnce),
+      surroundings_(parts_.runtime, 1) {}
 
 Task<Result<void>> Rollout::advance(UnitPtr unit) {
     const std::shared_ptr<const DesiredPlacement> wanted = unit->wanted;

@@ -82,6 +82,7 @@ private:
 
     Parts parts_;
     Slots slots_;
+    Slots surroundings_;  ///< one at a time: engines take two networks of one name when asked at once
 };
 
 /// Whether two generations may run side by side: no fixed host port, no host network, no named volume.

@@ -122,6 +122,7 @@ Task<Result<void>> Rollout::stage_images(Context context, std::map<std::string, 
 }
 
 Task<Result<void>> Rollout::provide_surroundings(Context context) {
+    const Slots::Ticket ticket = co_await surroundings_.take();
     for (const NetworkPlan& network : context.plan->networks) {
         if (network.external) continue;
         Result<void> created = co_await parts_.engine.create_network(network.name, network.body);

@@ -7,7 +7,7 @@ start_controller
 contains "without nodes, the next step is named" "icos node token" "$(icos get nodes)"
 token=$(icos node token --expires 1h --label site=lab)
 contains "a token says how long and how often" "valid for 1h, once" "$token"
-command=$(sed -n 2p <<<"$token")
+command=$(sed -n '2s/^ *//p' <<<"$token")
 joined=$("$bin"/$command --name edge-1 --state-dir "$work/edge-1" --docker-socket "$socket" --no-start 2>&1)
 contains "join checks the controller" "its certificate matches the token" "$joined"
 contains "join names the node" "edge-1" "$joined"
@@ -122,7 +122,7 @@ equal "a second delete ends with 1" 1 $code
 contains "a second delete says not found" "there is no application named hello [app.not_found]" "$out"
 check "no container, network or volume is left" nothing_left
 contains "the events tell the story" "app.deleted" "$(icos events --app hello)"
-icos --controller "unix://$work/nobody.sock" get apps >/dev/null 2>&1; equal "an unreachable controller ends with 4" 4 $?
+"$bin/icos" --controller "unix://$work/nobody.sock" get apps >/dev/null 2>&1; equal "an unreachable controller ends with 4" 4 $?
 equal "anonymous callers are refused on TCP" 401 "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$plain_port/api/v1/apps")"
 equal "the admin token opens TCP" 200 "$(curl -s -o /dev/null -w '%{http_code}' -H "Authorization: Bearer $(cat "$work/controller/admin.token")" "http://127.0.0.1:$plain_port/api/v1/apps")"
 equal "the admin token is readable by its owner only" 600 "$(stat -c %a "$work/controller/admin.token")"

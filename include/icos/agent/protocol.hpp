@@ -216,8 +216,8 @@ struct JoinAnswer {
 /// "logs": {"placement","service","follow","since_ms","tail","timestamps"}; messages agent->controller are
 /// LogLine batches, JSON arrays of {"service","stream":"stdout|stderr","ts","line"}. "exec":
 /// {"placement","service","command":[…],"tty","interactive"}; messages start with one byte: 0 stdin / stdout
-/// bytes, 1 stderr bytes, 2 JSON {"exit_code":n} or {"error":{code,detail,hint}} (last), 3 JSON
-/// {"resize":[rows,columns]}.
+/// bytes (none after it: the end of the input), 1 stderr bytes, 2 JSON {"exit_code":n} or
+/// {"error":{code,detail,hint}} (last), 3 JSON {"resize":[rows,columns]}.
 
 using Message = std::string;
 std::string encode(const Hello&);
