@@ -31,7 +31,7 @@ Error invalid_descriptor(const std::vector<descriptor::Diagnostic>& diagnostics)
 }
 
 std::vector<descriptor::Diagnostic> warnings_of(std::vector<descriptor::Diagnostic> diagnostics) {
-    std::erase_if(diagnostics, [](const auto& d) { return d.severity == descriptor::Severity::error; });
+    std::erase_if(diagnostics, [](const auto& d) { return d.severity != descriptor::Severity::warning; });
     return diagnostics;
 }
 

@@ -94,52 +94,60 @@ Result<ExecTarget> find_target(const JobService& service, const Request& request
     };
 }
 
-/// Ends with whichever side ends first; the other side is closed then.
-class Bridge {
-public:
-    Bridge(Runtime& runtime, std::unique_ptr<FrameStream> client, std::unique_ptr<NodeStream> node)
-        : client_(std::move(client)), node_(std::move(node)), changed_(runtime), tasks_(runtime) {}
+/// The two ends of one command. Shared by the connection and the tasks that copy, because either may go
+/// first: closing both ends makes the others end.
+struct Bridge {
+    Bridge(Runtime& runtime, std::unique_ptr<FrameStream> c, std::unique_ptr<NodeStream> n)
+        : client(std::move(c)), node(std::move(n)), changed(runtime) {}
+    ~Bridge() = default;
+    Bridge(const Bridge&) = delete;
+    Bridge& operator=(const Bridge&) = delete;
 
-    Task<> run() {
-        tasks_.spawn("job_manager.exec", to_client());
-        tasks_.spawn("job_manager.exec", to_node());
-        while (!has_ended_) co_await changed_.wait();
-        client_->close();
-        node_->close();
-        static_cast<void>(co_await tasks_.stop(Duration{1000}));
+    void close() {
+        has_ended = true;
+        client->close();
+        node->close();
+        changed.notify();
     }
+
+    std::unique_ptr<FrameStream> client;
+    std::unique_ptr<NodeStream> node;
+    bool has_ended = false;
+    Signal changed;
+};
+
+Task<> copy_to_client(std::shared_ptr<Bridge> bridge) {
+    for (;;) {
+        auto message = co_await bridge->node->read();
+        if (message.has_error() || !message->has_value()) break;
+        const bool is_last = !(*message)->empty() && (*message)->front() == kLastMessage;
+        std::string frame = std::move(**message);
+        const auto written = co_await bridge->client->write(std::move(frame));
+        if (written.has_error() || is_last) break;
+    }
+    bridge->close();
+}
+
+Task<> copy_to_node(std::shared_ptr<Bridge> bridge) {
+    for (;;) {
+        auto frame = co_await bridge->client->read();
+        if (frame.has_error()) break;
+        const auto written = co_await bridge->node->write(std::move(*frame));
+        if (written.has_error()) break;
+    }
+    bridge->close();
+}
+
+/// Closes both ends also when the connection's task is cancelled.
+class ClosingBridge {
+public:
+    explicit ClosingBridge(std::shared_ptr<Bridge> bridge) : bridge_(std::move(bridge)) {}
+    ~ClosingBridge() { bridge_->close(); }
+    ClosingBridge(const ClosingBridge&) = delete;
+    ClosingBridge& operator=(const ClosingBridge&) = delete;
 
 private:
-    Task<> to_client() {
-        for (;;) {
-            auto message = co_await node_->read();
-            if (message.has_error() || !message->has_value()) break;
-            const bool is_last = !(*message)->empty() && (*message)->front() == kLastMessage;
-            std::string frame = std::move(**message);
-            const auto written = co_await client_->write(std::move(frame));
-            if (written.has_error() || is_last) break;
-        }
-        end();
-    }
-    Task<> to_node() {
-        for (;;) {
-            auto frame = co_await client_->read();
-            if (frame.has_error()) break;
-            const auto written = co_await node_->write(std::move(*frame));
-            if (written.has_error()) break;
-        }
-        end();
-    }
-    void end() {
-        has_ended_ = true;
-        changed_.notify();
-    }
-
-    std::unique_ptr<FrameStream> client_;
-    std::unique_ptr<NodeStream> node_;
-    bool has_ended_ = false;
-    Signal changed_;
-    TaskGroup tasks_;
+    std::shared_ptr<Bridge> bridge_;
 };
 
 Task<> refuse(std::unique_ptr<FrameStream> client, Error error) {
@@ -152,7 +160,13 @@ Task<> refuse(std::unique_ptr<FrameStream> client, Error error) {
     client->close();
 }
 
-Task<> serve(Runtime& runtime, JobService& service, Request request, std::unique_ptr<FrameStream> client) {
+Task<> serve(
+    Runtime& runtime,
+    JobService& service,
+    TaskGroup& tasks,
+    Request request,
+    std::unique_ptr<FrameStream> client
+) {
     auto found = find_target(service, request);
     if (found.has_error()) {
         co_await refuse(std::move(client), found.error());
@@ -163,8 +177,11 @@ Task<> serve(Runtime& runtime, JobService& service, Request request, std::unique
         co_await refuse(std::move(client), node.error());
         co_return;
     }
-    Bridge bridge(runtime, std::move(client), std::move(*node));
-    co_await bridge.run();
+    const auto bridge = std::make_shared<Bridge>(runtime, std::move(client), std::move(*node));
+    const ClosingBridge closing(bridge);
+    tasks.spawn("job_manager.exec", copy_to_client(bridge));
+    tasks.spawn("job_manager.exec", copy_to_node(bridge));
+    while (!bridge->has_ended) co_await bridge->changed.wait();
 }
 
 Task<Result<void>> check(const JobService& service, Request request) {
@@ -175,14 +192,14 @@ Task<Result<void>> check(const JobService& service, Request request) {
 
 }  // namespace
 
-void add_exec_routes(http::Router& router, Runtime& runtime, JobService& service) {
+void add_exec_routes(http::Router& router, Runtime& runtime, JobService& service, TaskGroup& tasks) {
     router.add(http::SocketRoute{
         "/api/v1/apps/{name}/exec",
         http::Access::write,
         "Run a command in a container (WebSocket)",
         [&service](const Request& request) { return check(service, request); },
-        [&runtime, &service](Request request, std::unique_ptr<FrameStream> client) {
-            return serve(runtime, service, std::move(request), std::move(client));
+        [&runtime, &service, &tasks](Request request, std::unique_ptr<FrameStream> client) {
+            return serve(runtime, service, tasks, std::move(request), std::move(client));
         }
     });
 }

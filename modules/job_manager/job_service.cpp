@@ -259,6 +259,13 @@ void JobService::adopt_loaded(Loaded loaded) {
         }
         state_.add(std::move(placement));
     }
+    for (auto& [id, app] : state_.apps()) {
+        std::uint32_t current = 0;
+        for (const Placement* placement : state_.of_app(id)) {
+            if (!placement->removing && placement->generation == app.generation) ++current;
+        }
+        app.needs_planning = app.desired == Desired::running && current != app.replicas;
+    }
     claims_changed();
     wake();
 }

@@ -37,38 +37,51 @@ json::object arguments_of(const LogQuery& query, const PlacementId& placement) {
     return arguments;
 }
 
-/// Lines of all replicas as they arrive. The nodes are read only as fast as the client takes the lines.
-class MergedLogs final : public http::BodyStream {
+/// Lines of all replicas as they arrive; nodes are read only as fast as the client takes the lines. Shared by
+/// the body and the tasks that read, because either may go first: close() makes the others end.
+class Merge : public std::enable_shared_from_this<Merge> {
 public:
-    MergedLogs(Runtime& runtime, JobService& service, LogQuery query)
-        : service_(service), query_(std::move(query)), changed_(runtime), tasks_(runtime) {}
-    ~MergedLogs() override = default;
+    Merge(Runtime& runtime, JobService& service, TaskGroup& tasks, LogQuery query)
+        : service_(service), tasks_(tasks), query_(std::move(query)), changed_(runtime) {}
 
     /// Opens what is there; the first failure if nothing could be opened.
-    static Task<Result<void>> open(std::shared_ptr<MergedLogs> self) {
+    static Task<Result<void>> open(std::shared_ptr<Merge> self) {
         std::optional<Error> failure;
         for (const PlacementId& id : self->wanted()) {
-            auto opened = co_await self->open_one(id);
+            self->opened_.insert(id);
+            auto opened = co_await open_one(self, id);
             if (opened.has_error() && !failure) failure = opened.error();
         }
-        if (self->readers_ == 0 && failure) co_return *failure;
-        if (self->query_.follow) {
-            MergedLogs* raw = self.get();
-            self->listener_ =
-                self->service_.watchers().listen(self->query_.app, [raw] { raw->look_again(); });
-        }
+        if (self->streams_.empty() && failure) co_return *failure;
         co_return Result<void>{};
     }
 
-    Task<std::optional<std::string>> next() override {
-        while (queued_.empty()) {
-            if (readers_ == 0 && !is_followed()) co_return std::nullopt;
-            co_await changed_.wait();
+    static Task<std::optional<std::string>> next(std::shared_ptr<Merge> self) {
+        while (self->queued_.empty()) {
+            if (self->streams_.empty() && self->opening_ == 0 && !self->is_followed()) co_return std::nullopt;
+            co_await self->changed_.wait();
         }
         std::string piece;
-        piece.swap(queued_);
-        changed_.notify();
+        piece.swap(self->queued_);
+        self->changed_.notify();
         co_return piece;
+    }
+
+    /// The application changed: new replicas are followed too.
+    void look_again() {
+        for (const PlacementId& id : wanted()) {
+            opened_.insert(id);
+            ++opening_;
+            tasks_.spawn("job_manager.logs", open_later(shared_from_this(), id));
+        }
+        changed_.notify();
+    }
+
+    void close() {
+        is_closed_ = true;
+        const auto open = streams_;
+        for (const auto& [id, stream] : open) stream->close();
+        changed_.notify();
     }
 
 private:
@@ -77,43 +90,32 @@ private:
     /// Placements that match and were not opened yet.
     std::vector<PlacementId> wanted() const {
         std::vector<PlacementId> out;
-        for (const Placement* placement : service_.state().of_app(query_.app)) {
+        for (const Placement* placement : std::as_const(service_).state().of_app(query_.app)) {
             if (!query_.component.empty() && placement->component != query_.component) continue;
             if (!opened_.contains(placement->id)) out.push_back(placement->id);
         }
         return out;
     }
 
-    void look_again() {
-        // The application is gone: next() ends once the last line was read.
-        if (!is_followed()) changed_.notify();
-        for (const PlacementId& id : wanted()) {
-            opened_.insert(id);
-            tasks_.spawn("job_manager.logs", open_later(id));
-        }
+    static Task<> open_later(std::shared_ptr<Merge> self, PlacementId id) {
+        static_cast<void>(co_await open_one(self, id));
+        --self->opening_;
+        self->changed_.notify();
     }
 
-    Task<> open_later(PlacementId id) {
-        opened_.erase(id);
-        const auto opened = co_await open_one(id);
-        if (opened.has_error()) opened_.insert(id);
-    }
-
-    Task<Result<void>> open_one(PlacementId id) {
-        const Placement* placement = service_.state().find(id);
-        if (placement == nullptr) co_return Result<void>{};
-        opened_.insert(id);
+    static Task<Result<void>> open_one(std::shared_ptr<Merge> self, PlacementId id) {
+        const Placement* placement = self->service_.state().find(id);
+        if (placement == nullptr || self->is_closed_) co_return Result<void>{};
         const std::string component = placement->component;
         const std::uint32_t replica = placement->replica;
         const std::string node = placement->node_name;
         const TargetId target{placement->node.value};
-        auto stream = co_await service_.executor().open_stream(
-            target, "logs", json::serialize(arguments_of(query_, id))
-        );
-        if (stream.has_error()) {
+        std::string arguments = json::serialize(arguments_of(self->query_, id));
+        auto opened = co_await self->service_.executor().open_stream(target, "logs", std::move(arguments));
+        if (opened.has_error()) {
             // With other replicas to show, this is a line among theirs.
-            const std::string why = node + ": " + stream.error().detail;
-            append(json::object{
+            const std::string why = node + ": " + opened.error().detail;
+            self->append(json::object{
                 {"ts", ""},
                 {"component", component},
                 {"replica", replica},
@@ -121,23 +123,37 @@ private:
                 {"stream", "icos"},
                 {"line", why}
             });
-            co_return stream.error();
+            co_return opened.error();
         }
-        ++readers_;
-        tasks_.spawn("job_manager.logs", read(std::move(*stream), component, replica));
+        std::shared_ptr<NodeStream> stream = std::move(*opened);
+        if (self->is_closed_) {
+            stream->close();
+            co_return Result<void>{};
+        }
+        self->streams_[id] = stream;
+        self->tasks_.spawn("job_manager.logs", read(self, id, std::move(stream), component, replica));
         co_return Result<void>{};
     }
 
-    Task<> read(std::unique_ptr<NodeStream> stream, std::string component, std::uint32_t replica) {
-        for (;;) {
-            while (queued_.size() >= kMaxQueued) co_await changed_.wait();
+    static Task<> read(
+        std::shared_ptr<Merge> self,
+        PlacementId id,
+        std::shared_ptr<NodeStream> stream,
+        std::string component,
+        std::uint32_t replica
+    ) {
+        while (!self->is_closed_) {
+            if (self->queued_.size() >= kMaxQueued) {
+                co_await self->changed_.wait();
+                continue;
+            }
             const auto message = co_await stream->read();
             if (message.has_error() || !message->has_value()) break;
-            take(**message, component, replica);
+            self->take(**message, component, replica);
         }
         stream->close();
-        --readers_;
-        changed_.notify();
+        self->streams_.erase(id);
+        self->changed_.notify();
     }
 
     void take(const std::string& message, const std::string& component, std::uint32_t replica) {
@@ -169,16 +185,31 @@ private:
     }
 
     JobService& service_;
+    TaskGroup& tasks_;
     LogQuery query_;
     std::string queued_;
-    std::size_t readers_ = 0;
     std::set<PlacementId> opened_;
+    std::map<PlacementId, std::shared_ptr<NodeStream>> streams_;
+    std::size_t opening_ = 0;
+    bool is_closed_ = false;
     Signal changed_;
-    std::shared_ptr<void> listener_;
-    TaskGroup tasks_;  // last: its tasks use everything above
 };
 
-Task<Result<Response>> get_logs(Runtime& runtime, JobService& service, Request request) {
+class MergedLogs final : public http::BodyStream {
+public:
+    MergedLogs(std::shared_ptr<Merge> merge, std::shared_ptr<void> listener)
+        : merge_(std::move(merge)), listener_(std::move(listener)) {}
+    ~MergedLogs() override { merge_->close(); }
+    MergedLogs(const MergedLogs&) = delete;
+    MergedLogs& operator=(const MergedLogs&) = delete;
+    Task<std::optional<std::string>> next() override { return Merge::next(merge_); }
+
+private:
+    std::shared_ptr<Merge> merge_;
+    std::shared_ptr<void> listener_;
+};
+
+Task<Result<Response>> get_logs(Runtime& runtime, JobService& service, TaskGroup& tasks, Request request) {
     const auto app = service.find(project_of(request), request.param("name"));
     if (app.has_error()) co_return app.error();
     LogQuery query;
@@ -192,7 +223,7 @@ Task<Result<Response>> get_logs(Runtime& runtime, JobService& service, Request r
     const auto tail = number_in_query(request, "tail", 1'000'000);
     if (tail.has_error()) co_return tail.error();
     query.tail = *tail;
-    const auto& placements = service.state().of_app(query.app);
+    const auto placements = service.state().of_app(query.app);
     const std::string name = (*app)->name;
     if (!query.component.empty()) {
         const auto application = (*app)->application();
@@ -215,25 +246,35 @@ Task<Result<Response>> get_logs(Runtime& runtime, JobService& service, Request r
             errc::not_placed, "nothing of " + name + " has a node yet", "icos explain " + name + " says why"
         };
     }
-    auto merged = std::make_shared<MergedLogs>(runtime, service, std::move(query));
-    const auto opened = co_await MergedLogs::open(merged);
+    const bool follow = query.follow;
+    const AppId id = query.app;
+    auto merge = std::make_shared<Merge>(runtime, service, tasks, std::move(query));
+    const auto opened = co_await Merge::open(merge);
     if (opened.has_error()) co_return opened.error();
+    std::shared_ptr<void> listener;
+    if (follow) {
+        listener = service.watchers().listen(id, [weak = std::weak_ptr<Merge>(merge)] {
+            if (const auto alive = weak.lock()) alive->look_again();
+        });
+    }
     Response response;
     response.content_type = "application/x-ndjson";
     response.headers["Cache-Control"] = "no-store";
-    response.stream = std::move(merged);
+    response.stream = std::make_shared<MergedLogs>(std::move(merge), std::move(listener));
     co_return response;
 }
 
 }  // namespace
 
-void add_log_routes(http::Router& router, Runtime& runtime, JobService& service) {
+void add_log_routes(http::Router& router, Runtime& runtime, JobService& service, TaskGroup& tasks) {
     router.add(http::Route{
         http::Method::get,
         "/api/v1/apps/{name}/logs",
         http::Access::read,
         "Output of the containers, one LogLine a line",
-        [&runtime, &service](Request request) { return get_logs(runtime, service, std::move(request)); }
+        [&runtime, &service, &tasks](Request request) {
+            return get_logs(runtime, service, tasks, std::move(request));
+        }
     });
 }
 

@@ -89,6 +89,9 @@ void JobService::adopt(App& app, const PlaceResult& result, const Topology& topo
         }
     }
     app.needs_planning = !app.waiting.empty();
+    const auto replicas = static_cast<std::uint32_t>(result.decisions.size());
+    if (app.replicas != replicas) step.apps.insert(app.id);
+    app.replicas = replicas;
     step.touched.insert(app.id);
     forget_old_revisions(app, step);
     refresh(app, step);
@@ -229,7 +232,9 @@ void JobService::refresh(App& app, Step& step) {
     const auto replicas = replicas_of(state_, app, *topology, problems_);
     const Rollup rollup = roll_up(app.desired, replicas);
     step.touched.insert(app.id);
-    if (rollup.state == app.state) return;
+    // Loaded and not planned yet: what waits is not known.
+    const bool is_unplanned = app.needs_planning && app.waiting.empty() && app.desired == Desired::running;
+    if (rollup.state == app.state || is_unplanned) return;
     app.state = rollup.state;
     app.since = ports_.runtime.wall();
     step.apps.insert(app.id);

@@ -237,7 +237,8 @@ Rollup roll_up(Desired desired, std::span<const ReplicaView> replicas) {
         out.state = out.ready > 0 ? AppState::degraded : AppState::pending;
         blame([](const ReplicaView& r) { return !r.is_placed; });
     } else {
-        out.state = AppState::running;
+        // Nothing at all: not placed yet.
+        out.state = out.total == 0 ? AppState::pending : AppState::running;
     }
     if (why != nullptr) {
         out.reason = why->component + ": " + why->reason;

@@ -20,8 +20,8 @@ namespace icos::job_manager {
 void add_app_routes(http::Router& router, Runtime& runtime, JobService& service);
 void add_list_routes(http::Router& router, JobService& service);
 void add_event_routes(http::Router& router, Runtime& runtime, Store& store, TaskGroup& tasks);
-void add_log_routes(http::Router& router, Runtime& runtime, JobService& service);
-void add_exec_routes(http::Router& router, Runtime& runtime, JobService& service);
+void add_log_routes(http::Router& router, Runtime& runtime, JobService& service, TaskGroup& tasks);
+void add_exec_routes(http::Router& router, Runtime& runtime, JobService& service, TaskGroup& tasks);
 
 std::string project_of(const http::Request& request);
 /// A number of the query, at most `most`; app.invalid_query if it is none.

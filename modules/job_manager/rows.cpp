@@ -145,6 +145,7 @@ Change to_row(const App& app) {
         {"overlays", std::move(overlays)},
         {"state", to_string(app.state)},
         {"since_ms", to_ms(app.since)},
+        {"replicas", app.replicas},
     };
     return {kAppKind, app.id.value, json::serialize(body)};
 }
@@ -202,6 +203,7 @@ Result<App> read_app(const Row& row) {
         app.updated_at = time_of(object, "updated_ms");
         app.state = state_of(object);
         app.since = time_of(object, "since_ms");
+        app.replicas = number_of<std::uint32_t>(object, "replicas");
         read_overlays(object, app);
         return app;
     } catch (const std::exception& e) {

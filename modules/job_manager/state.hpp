@@ -49,6 +49,7 @@ struct App {
     std::map<std::string, Overlay> overlays{};
     AppState state = AppState::pending;  ///< as last recorded in an event
     WallTime since{};
+    std::uint32_t replicas = 0;  ///< of the last plan
 
     // Beside the row:
     std::string text{};  ///< of the current generation
@@ -57,7 +58,7 @@ struct App {
     std::map<std::uint64_t, std::shared_ptr<const descriptor::Application>> revisions{};
     std::map<ReplicaKey, ReplicaDecision> waiting{
     };  ///< replicas (or updates of them) without a node, and why
-    bool needs_planning = true;
+    bool needs_planning = true;  ///< a replica may be without a node, or with old content
 
     std::shared_ptr<const descriptor::Application> application() const { return revisions.at(generation); }
 };
