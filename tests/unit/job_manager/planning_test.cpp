@@ -20,6 +20,7 @@ Topology nodes(std::vector<std::pair<std::string, std::uint64_t>> list) {
         node.name = name;
         node.state = NodeState::ready;
         node.engine = "docker";
+        node.labels["at"] = name;
         node.cpu_milli = 4000;
         node.memory_bytes = gi * kGi;
         topology.nodes.push_back(std::move(node));
@@ -59,12 +60,12 @@ const matchmaker::CapacityMatchmaker kMatchmaker;
 }  // namespace
 
 TEST_CASE("what a moving replica leaves behind stays taken", "[job_manager]") {
-    // a grows out of n1; b would fit n1 only if a's old 3Gi were free at once.
-    const auto result = plan(
-        kMatchmaker,
-        nodes({{"n1", 4}, {"n2", 8}}),
-        input({needing("a", 6), needing("b", 3)}, {home("a", "n1", 3)})
-    );
+    // a grows out of n1; b may only go to n1 and would fit there if a's old 3Gi were free at once.
+    auto b = needing("b", 3);
+    b.requirements.node_label = descriptor::NodeLabel{"at", {"n1"}};
+
+    const auto result =
+        plan(kMatchmaker, nodes({{"n1", 4}, {"n2", 8}}), input({needing("a", 6), b}, {home("a", "n1", 3)}));
 
     CHECK(decision(result, "a").node == NodeId{"n2"});
     CHECK_FALSE(decision(result, "b").node);
