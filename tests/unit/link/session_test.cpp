@@ -310,6 +310,9 @@ TEST_CASE("when the connection ends, readers and writers end with it", "[link][s
     Pair pair;
     auto channel = pair.first->open("talk", "{}");
     Written written;
+    Written first;
+    pair.tasks.spawn("w", write_to(channel.get(), std::string(1'000'000, 'x'), &first));
+    pair.runtime.run_until_idle();
     pair.tasks.spawn("w", write_to(channel.get(), std::string(1'000'000, 'x'), &written));
     pair.runtime.run_until_idle();
     pair.second->close();
