@@ -12,6 +12,8 @@ constexpr Duration kSendTime{60'000};
 constexpr Duration kRefusalTime{2'000};
 constexpr Duration kProblemRetry{30'000};
 constexpr Duration kAskAgain{1'000};
+const Backoff::Settings kAskAfterReload{Duration{1'000}, Duration{30'000}};
+constexpr Duration kCalm{60'000};      ///< without a failed write: the next one is a first one again
 constexpr Duration kFreshness{6'000};  ///< a link that idles is still heard from this often
 constexpr Duration kReachTime{5'000};
 
@@ -52,6 +54,7 @@ LinkService::LinkService(
       nodes_(nodes),
       settings_(settings),
       idle_(runtime),
+      ask_backoff_(kAskAfterReload),
       tasks_(runtime) {}
 
 Result<NodeId> LinkService::admit(const http::PeerKey& peer) {
@@ -397,16 +400,30 @@ void LinkService::reloaded() {
     for (const auto& [node, link] : links_) {
         if (journal_.state().find(node) == nullptr) {
             gone.push_back(node);
-        } else {
-            link->ask_observed = true;
-            link->wake.notify();
         }
     }
     for (const NodeId& node : gone) forget(node);
+
+    // The reports are changes too, and fail like the write before while the disk is full: asked for at once
+    // the first time, then ever later, or the two would chase each other as fast as the machine can.
+    const BootTime now = runtime_.boot();
+    if (!reloaded_at_ || now - *reloaded_at_ > kCalm) ask_backoff_.reset();
+    reloaded_at_ = now;
+    const bool first = ask_backoff_.attempts() == 0;
+    const Duration delay = ask_backoff_.next(runtime_);
+    ask_timer_ = runtime_.schedule(first ? Duration{0} : delay, [this] { ask_all_for_reports(); });
+}
+
+void LinkService::ask_all_for_reports() {
+    for (const auto& [node, link] : links_) {
+        link->ask_observed = true;
+        link->wake.notify();
+    }
 }
 
 Task<> LinkService::stop(Duration deadline) {
     stopping_ = true;
+    ask_timer_.reset();
     const std::map<NodeId, LinkPtr> links = links_;
     for (const auto& [node, link] : links) link->close();
     const BootTime end = runtime_.boot() + deadline;

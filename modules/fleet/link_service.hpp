@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include "icos/async/backoff.hpp"
 #include "icos/async/task_group.hpp"
 #include "icos/core/log.hpp"
 #include "icos/ports/executor.hpp"
@@ -13,6 +14,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -64,6 +66,7 @@ private:
     std::string welcome(const NodeLink& link) const;
     void start(const LinkPtr& link, agent::Hello hello);
     void ended(const LinkPtr& link);
+    void ask_all_for_reports();
     void report_duplicate(const NodeLink& refused, const NodeLink& present);
 
     Runtime& runtime_;
@@ -81,6 +84,9 @@ private:
     std::map<NodeId, std::shared_ptr<const TargetPlan>> plans_;
     std::map<NodeId, std::string> observed_;  ///< digest of what the listener was told last
     LinkCounters counters_;
+    Backoff ask_backoff_;
+    std::optional<BootTime> reloaded_at_;
+    std::unique_ptr<Timer> ask_timer_;
     std::set<NodeId> seen_;  ///< had a link before
     TaskGroup tasks_;        ///< last: what runs in it refers to the rest
 };

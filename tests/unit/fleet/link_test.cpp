@@ -235,6 +235,28 @@ TEST_CASE("after a failed write every node reports anew", "[fleet][link]") {
     CHECK(world.state_of("edge-1") == NodeState::ready);
 }
 
+TEST_CASE("while writes go on failing, nodes are asked for their reports ever more rarely", "[fleet][link]") {
+    FleetWorld world;
+    world.start();
+    world.join_node("edge-1");
+    FakeAgent agent(world, "edge-1");
+    agent.say_hello();
+    agent.say(agent::encode(agent::Observed{"", "d1", {}, {}}));
+
+    for (int i = 0; i < 200; ++i) {
+        world.store.failure = Error{store_errc::full, "the disk is full"};
+        world.call(http::Method::post, "/api/v1/tokens");
+        world.runtime.advance(Duration{100});
+    }
+    const std::size_t asked = agent.of_type("resend").size();
+    CHECK(asked >= 1);
+    CHECK(asked < 20);
+
+    // The last failure is made good as well.
+    world.runtime.advance(Duration{31'000});
+    CHECK(agent.of_type("resend").size() == asked + 1);
+}
+
 TEST_CASE("facts are stored when they change and only then", "[fleet][link]") {
     FleetWorld world;
     world.start();
