@@ -17,7 +17,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::int64_t kMaxUses = 1000;
-constexpr Duration kShortestToken{std::chrono::minutes(1)};
+constexpr Duration kShortestToken{std::chrono::seconds(1)};
 constexpr Duration kLongestToken{std::chrono::hours(24 * 30)};
 constexpr std::size_t kMaxLocation = 256;
 constexpr std::size_t kMaxLabels = 64;
@@ -131,7 +131,7 @@ Result<TokenRequest> read_token_request(std::string_view body) {
         request.expires_in = parse_duration(*read);
         if (!request.expires_in || *request.expires_in < kShortestToken ||
             *request.expires_in > kLongestToken)
-            return expected("expires_in", "a duration from 1m to 30d, for example 1h");
+            return expected("expires_in", "a duration from 1s to 30d, for example 1h");
     }
     if (const json::value* value = object->if_contains("uses")) {
         boost::system::error_code failed;
