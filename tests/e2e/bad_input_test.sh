@@ -32,7 +32,7 @@ printf 'services:\n  web:\n    image: busybox:1\n    comand: ls\n' | manifest
 refused "unknown compose key" app.yaml 3 'app.yaml:10:11: error:'
 contains "the nearest supported key is named" '"command"' "$(icos apply -f app.yaml 2>&1)"
 printf 'services:\n  web:\n    image: busybox:1\n    env_file: [x.env]\n' | manifest
-refused "env_file" app.yaml 3 "app.yaml:10:11"
+refused "env_file" app.yaml 3 "app.yaml:10:21"
 printf 'name: app\ncomponents:\n  - {name: a, type: docker, manifests: [{name: m}]}\n  - {name: b, type: kubernetes, manifests: [{name: k}]}\nmanifests:\n  - {name: m, manifest: {services: {s: {image: "busybox:1"}}}}\n  - {name: k, manifest: {apiVersion: v1, kind: Pod, metadata: {name: k}}}\n' >mixed.yaml
 refused "mixed engines" mixed.yaml 3 "[E027]"
 printf 'name: app\ncomponents:\n  - {name: A_b, type: docker, manifests: [{name: m}]}\nmanifests:\n  - {name: m, manifest: {services: {s: {image: "busybox:1"}}}}\n' >name.yaml
@@ -50,9 +50,7 @@ check "an image that does not exist is accepted" icos apply -f app.yaml
 pending_reason "and named with its reason" "no.registry.invalid/nothing:1"
 check "it can be deleted" icos delete app --wait --timeout 30s
 
-docker_ image tag busybox:1 other:1
-mkdir -p ctx && cp /bin/busybox ctx/ 2>/dev/null || cp "$(command -v busybox)" ctx/
-tar -C ctx -c . | docker -H "unix://$socket" import --platform linux/arm64 - foreign:1 >/dev/null
+docker_ save busybox:1 | python3 "$root/tests/support/foreign_image.py" foreign:1 arm64 | docker_ load >/dev/null
 printf 'services:\n  web: {image: "foreign:1", command: ["/busybox", "sleep", "1000"]}\n' | manifest
 check "a wrong-architecture image is accepted" icos apply -f app.yaml
 pending_reason "and refused before it is started, with both architectures" "arm64"
