@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing and runs all tests; the last line is "N passed, N failed".
 #   --quick        the inner loop: dev build and its tests only
-#   --stage NAME   only this stage (lint, dev, asan, tsan, release, e2e); may be repeated. Default: lint and dev; release and
-#                  e2e join the default with the job manager
+#   --stage NAME   only this stage (lint, dev, asan, tsan, release, e2e); may be repeated.
 set -u
 cd "$(dirname "$0")/.."
 export CCACHE_DIR="${CCACHE_DIR:-$HOME/.cache/icos-ccache}" CMAKE_BUILD_PARALLEL_LEVEL="${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}"
@@ -16,7 +15,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-[ ${#stages[@]} -eq 0 ] && stages=(lint dev)
+[ ${#stages[@]} -eq 0 ] && stages=(lint dev asan tsan release e2e)
 
 passed=0
 failed=0
