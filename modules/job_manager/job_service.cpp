@@ -165,6 +165,7 @@ void JobService::dropped() {
         return;
     }
     is_reloading_ = true;
+    ++holds_;
     tasks_.spawn("job_manager.reload", reload());
 }
 
@@ -186,6 +187,7 @@ Task<> JobService::reload() {
     offer_all();
     // What targets reported meanwhile is written after a pause: the disk may still be full.
     co_await sleep_for(ports_.runtime, reload_backoff_.next(ports_.runtime));
+    --holds_;
     must_resync_ = true;
     topology_moved_ = true;
     wake();

@@ -143,7 +143,8 @@ private:
     void adopt_loaded(Loaded loaded);
     void offer_all();
     void offer(const NodeId& node, TargetPlan plan);
-    bool can_take_reports() const noexcept { return is_started_ && !is_reloading_; }
+    /// Otherwise they are kept beside memory and taken over by resync().
+    bool can_take_reports() const noexcept { return is_started_ && !is_reloading_ && holds_ == 0; }
     TargetPlan plan_of(const NodeId& node) const;
     void tell_watchers(const AppId& id);
 
@@ -212,6 +213,7 @@ private:
     bool is_started_ = false;
     bool is_reloading_ = false;
     bool reload_again_ = false;
+    std::size_t holds_ = 0;  ///< reloads whose pause is not over
     std::string reload_problem_;
     Backoff reload_backoff_;
     Signal wake_;

@@ -37,7 +37,7 @@ Task<> JobService::reconcile() {
         co_await sleep_for(ports_.runtime, settings_.debounce);
         is_dirty_ = false;
         if (is_reloading_) continue;
-        if (must_resync_) {
+        if (must_resync_ && can_take_reports()) {
             must_resync_ = false;
             resync();
         }

@@ -71,6 +71,36 @@ TEST_CASE("what a node reports while the disk is full is written when it no long
     CHECK(world.state("big") == "running");
 }
 
+TEST_CASE(
+    "while the disk stays full, reports are written ever more rarely and the last one wins", "[job_manager]"
+) {
+    World world;
+    world.fleet().set({ready_node("edge-1")});
+    world.apply("big", worker("big", ""));
+    world.fleet().accept("edge-1");
+    world.settle();
+    auto seen = world.seen(world.desired("edge-1", "worker"));
+    for (int i = 0; i < 600; ++i) {
+        world.store->failure = full();
+        seen.reason = "report " + std::to_string(i);
+        world.fleet().report("edge-1", {seen});
+        world.run_time().advance(Duration(100));
+    }
+    const std::string metrics = world.modules.back()->metrics();
+    const std::string name = "\nicos_job_manager_reloads_total ";
+    const int reloads = std::stoi(metrics.substr(metrics.find(name) + name.size()));
+    CHECK(reloads > 1);
+    CHECK(reloads < 40);
+
+    world.store->failure.reset();
+    world.run_time().advance(Duration(60'000));
+
+    CHECK(
+        world.store->rows().at({"placement", seen.placement.value}).body.find("report 599") !=
+        std::string::npos
+    );
+}
+
 TEST_CASE("a delete that cannot be stored is refused, and confirmations are not lost", "[job_manager]") {
     World world;
     world.fleet().set({ready_node("edge-1")});
