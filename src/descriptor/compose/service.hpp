@@ -61,7 +61,8 @@ void read_logging(const Field& field, Service& service);
 std::optional<boost::json::object> string_map(const Field& field);
 /// Labels; C002 for those the system keeps for itself.
 std::optional<boost::json::object> labels(const Field& field);
-/// The object under `key`, made if it is not there; the reference is valid until `parent` gets another member.
+/// The object under `key`, made if it is not there; the reference is valid until `parent` gets another
+/// member.
 boost::json::object& object_at(boost::json::object& parent, std::string_view key);
 
 /// The top-level sections; `names` receives what services may refer to.
