@@ -269,6 +269,7 @@ Task<Result<void>> Reconciler::look_at_all(Self self) {
     for (const auto& [id, unit] : self->units_) unit->poke();
     self->records_.forget_ended_except(existing);
     self->has_rebooted_ = false;
+    self->has_looked_ = true;
     if (!self->notes_boot_ && self->records_.boot_id() != self->settings_.boot_id) {
         self->notes_boot_ = true;
         self->tasks_.spawn("agent.boot", note_boot(self));
@@ -321,7 +322,8 @@ Task<> Reconciler::serve(Self self, UnitPtr unit) {
         const BootTime now = self->runtime_.boot();
         const bool is_due =
             (unit->retry_at && *unit->retry_at <= now) || (unit->look_at && *unit->look_at <= now);
-        const bool may_act = self->engine_info_ && (unit->wanted || self->is_trusted_);
+        // Before the look at all, a container that the reboot ended looks like one that ended by itself.
+        const bool may_act = self->engine_info_ && self->has_looked_ && (unit->wanted || self->is_trusted_);
         const bool is_held = unit->problem && unit->retry_at && *unit->retry_at > now;
         if (!may_act || (!unit->dirty && !is_due)) {
             std::optional<BootTime> next = unit->retry_at;

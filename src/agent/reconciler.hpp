@@ -92,8 +92,9 @@ private:
     std::optional<EngineInfo> engine_info_;
     std::string engine_problem_;
     bool is_trusted_ = false;
-    bool has_rebooted_ = false;  ///< and not every placement has been looked at since
+    bool has_rebooted_ = false;  ///< and the engine has not been looked at since
     bool notes_boot_ = false;
+    bool has_looked_ = false;  ///< at all containers, once: what a reboot ended is known since
     bool has_asked_ = false;  ///< the engine answered or failed to at least once
     Counters counters_;
     TaskGroup tasks_;
