@@ -47,7 +47,8 @@ void add_global(CLI::App& root, Global& global) {
         {"name", Format::name}
     };
     root.add_option("-o,--output", global.format, "table, wide, json, yaml or name")
-        ->transform(CLI::CheckedTransformer(kFormats));
+        ->transform(CLI::CheckedTransformer(kFormats))
+        ->option_text("FORMAT");
     root.add_option("--project", global.project, "project the command works in")->envname("ICOS_PROJECT");
     root.add_option(
             "--controller",
