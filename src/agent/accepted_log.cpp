@@ -169,9 +169,13 @@ struct AcceptedLog::OnDisk {
         if (!replay.cut.empty()) {
             Result<void> cut = file->truncate(end);
             if (cut.has_error()) return cut.error();
-            Result<void> synced = file->sync();
-            if (synced.has_error()) return synced.error();
         }
+        // A process that was killed between write and sync left what was just read to the kernel alone:
+        // nothing may be done by it, and nobody told of it, before it is durable.
+        Result<void> synced = file->sync();
+        if (synced.has_error()) return synced.error();
+        synced = disk.sync_directory(directory);
+        if (synced.has_error()) return synced.error();
         return replay;
     }
 

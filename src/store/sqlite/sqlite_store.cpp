@@ -72,6 +72,7 @@ public:
             writer_ = std::make_unique<Connection>(options_.path, Connection::Mode::read_write, options_.vfs);
             if (Result<void> migrated = migrate(*writer_, options_.path); migrated.has_error())
                 return migrated;
+            make_durable();
             state_ = EventTable(*writer_).state();
             next_version_ = state_.last_version + 1;
             if (options_.vfs.empty()) {
@@ -152,6 +153,16 @@ public:
     }
 
 private:
+    /// A process that was killed between write and sync left its last commit to the kernel alone. It is read
+    /// from now on, so it must not be lost any more: a checkpoint syncs the log before it does anything else.
+    void make_durable() {
+        try {
+            writer_->execute("PRAGMA wal_checkpoint(PASSIVE)");
+        } catch (const SqliteError& error) {
+            if (error.code != store_errc::full) throw;  // then the log is synced, and reading goes on
+        }
+    }
+
     template <class Value, class Query>
     Task<Result<Value>> read(Query query) {
         // Without a connection of their own (another VFS), reads take their turn on the storage thread.

@@ -103,6 +103,33 @@ TEST_CASE("an accepted set survives a power loss right after", "[agent][log]") {
     CHECK(again.set() == set);
 }
 
+TEST_CASE(
+    "what a killed agent had written but not synced is made durable before it is used", "[agent][log]"
+) {
+    ManualRuntime runtime;
+    MemoryDisk disk;
+    const AcceptedSet first = set_of({{"p1", "d1"}});
+    const AcceptedSet second = set_of({{"p1", "d1"}, {"p2", "d2"}});
+    std::string durable;
+    {
+        AcceptedLog log(runtime, disk, "/s");
+        REQUIRE(run(runtime, log.open()).has_value());
+        REQUIRE(accept(runtime, log, first).has_value());
+        durable = disk.content("/s/accepted.log");
+        REQUIRE(accept(runtime, log, second).has_value());
+    }
+    disk.files().at("/s/accepted.log")->synced = durable;  // killed after the write, before the sync
+
+    AcceptedLog next(runtime, disk, "/s");
+    REQUIRE(run(runtime, next.open()).has_value());
+    REQUIRE(next.set() == second);
+    disk.lose_power();
+
+    AcceptedLog again(runtime, disk, "/s");
+    REQUIRE(run(runtime, again.open()).has_value());
+    CHECK(again.set() == second);
+}
+
 TEST_CASE("a full disk refuses the set and keeps the old one, also over a restart", "[agent][log]") {
     ManualRuntime runtime;
     MemoryDisk disk;
