@@ -43,7 +43,8 @@ struct Life {
     std::string problem{};
 };
 
-Task<> check(Life& life, const Told& told) {
+/// What this life reads counts as told from now on: somebody may have acted on it.
+Task<> check(Life& life, Told& told) {
     const Result<std::vector<Row>> rows = co_await life.store->load("thing");
     if (life.process.dead()) co_return;
     if (rows.has_error()) {
@@ -67,6 +68,8 @@ Task<> check(Life& life, const Told& told) {
         if (event.seq != ++expected) life.problem = "the events have a gap";
     }
     if (expected < told.last_event) life.problem = "an event is lost";
+    for (const auto& [id, value] : found) told.acknowledged[id] = std::max(told.acknowledged[id], value);
+    told.last_event = std::max(told.last_event, expected);
     life.checked = true;
 }
 
@@ -118,7 +121,10 @@ std::string lose_power_again_and_again(
         std::unique_ptr<SimDisk> survivor;
         {
             Life life(world, machine, *disk, number);
-            const auto die = [&] { survivor = disk->after(Ending::power_loss, rng); };
+            const bool is_killed = rng.one_in(3);  // the process alone: the kernel keeps what it has
+            const auto die = [&] {
+                survivor = disk->after(is_killed ? Ending::kill : Ending::power_loss, rng);
+            };
             // Mostly soon, at times only once the log was copied into the database and begun anew.
             disk->arm(1 + rng.below(rng.one_in(2) ? 40 : 4000), [&] {
                 die();
