@@ -77,6 +77,7 @@ leftovers() {
 nothing_left() { [ -z "$(leftovers)" ]; }
 
 cleanup() {
+    [ "$BASHPID" = "$$" ] || return  # a subshell that inherited the trap
     for pid in "${agent_pids[@]:-}" "${controller_pid:-}" "${extra_pids[@]:-}"; do [ -n "$pid" ] && kill "$pid" 2>/dev/null; done
     wait 2>/dev/null
     for engine in "$work"/docker*/; do [ -d "$engine" ] && bash "$root/packaging/dockerd.sh" stop "$engine"; done
