@@ -94,9 +94,12 @@ TEST_CASE(
         docker
             .exec(
                 front.at("web"),
-                {"sh", "-c", "ulimit -n; echo $ICOS_APP_COMPONENT; cat /proc/sys/net/core/somaxconn"}
+                {"sh",
+                 "-c",
+                 "awk '/open files/ { print $4, $5 }' /proc/1/limits; echo $ICOS_APP_COMPONENT; cat "
+                 "/proc/sys/net/core/somaxconn"}
             )
-            .out == "128\nfront\n99\n"
+            .out == "128 256\nfront\n99\n"
     );
     CHECK(
         docker
