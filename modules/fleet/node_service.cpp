@@ -100,20 +100,29 @@ Task<Result<NodeEntry>> NodeService::change(
     co_return answer;
 }
 
-Task<Result<void>> NodeService::remove(std::string name, std::string actor) {
+Task<Result<void>> NodeService::remove(std::string name, bool force, std::string actor) {
     if (Result<void> writable = journal_.check_writable(); writable.has_error()) co_return writable.error();
     NodeEntry* entry = journal_.state().find_name(name);
     if (entry == nullptr) co_return not_found(name);
     const NodeId id = entry->record.id;
     const ClaimSum claims = hooks_.claims(id);
-    if (claims.placements > 0) {
-        co_return Error{
+    const bool is_lost = entry->life.state == NodeState::lost;
+    if (claims.placements > 0 && !(force && is_lost)) {
+        Error refused{
             errc::in_use,
             "node " + entry->record.name + " has " + std::to_string(claims.placements) +
                 (claims.placements == 1 ? " placement" : " placements"),
-            "cordon it and stop or move what runs there first: icos get placements --node " +
-                entry->record.name
         };
+        if (force) {
+            refused.detail +=
+                " and is " + std::string(to_string(entry->life.state)) + ": only a lost node can be given up";
+        }
+        refused.hint = is_lost
+                           ? "if it never comes back, give up what ran there: icos node rm " +
+                                 entry->record.name + " --force"
+                           : "cordon it and stop or move what runs there first: icos get placements --node " +
+                                 entry->record.name;
+        co_return refused;
     }
     RevokedKey key{entry->record.key_id, entry->record.name, runtime_.wall()};
     ChangeSet changes;

@@ -30,8 +30,9 @@ public:
     Task<Result<NodeEntry>> change(
         std::string name, NodeChange change, std::string if_match, std::string actor
     );
-    /// Forgets a node and revokes its key: node.not_found, node.in_use, store errors.
-    Task<Result<void>> remove(std::string name, std::string actor);
+    /// Forgets a node and revokes its key: node.not_found, node.in_use, store errors. With `force`, a node
+    /// that is lost is forgotten together with the placements on it; they get new homes.
+    Task<Result<void>> remove(std::string name, bool force, std::string actor);
 
     /// A frame of the node came in now.
     void heard(const NodeId& id, std::optional<Duration> round_trip = {});

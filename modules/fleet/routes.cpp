@@ -152,8 +152,9 @@ Routes::Answer Routes::patch_node(Request request) {
 }
 
 Routes::Answer Routes::delete_node(Request request) {
-    const Result<void> removed =
-        co_await s_.nodes.remove(std::string(request.param("name")), request.caller.subject);
+    const Result<void> removed = co_await s_.nodes.remove(
+        std::string(request.param("name")), request.query_flag("force"), request.caller.subject
+    );
     if (removed.has_error()) co_return removed.error();
     co_return Response::no_content();
 }

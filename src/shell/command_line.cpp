@@ -310,9 +310,11 @@ void add_nodes(CLI::App& root, Chosen& chosen) {
 
     auto* remove_command = node->add_subcommand("rm", "Forget a node and revoke its key");
     auto name = std::make_shared<std::string>();
+    auto force = std::make_shared<bool>(false);
     remove_command->add_option("node", *name)->required();
+    remove_command->add_flag("--force", *force, "a lost node: give up what ran there");
     remove_command->callback([=, &chosen] {
-        chosen.online = [=](Context& context) { return node_remove(context, *name); };
+        chosen.online = [=](Context& context) { return node_remove(context, *name, *force); };
     });
 }
 

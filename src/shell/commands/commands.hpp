@@ -107,7 +107,7 @@ struct NodeChange {
     std::optional<bool> cordoned;
 };
 Task<int> node_change(Context& context, NodeChange change);
-Task<int> node_remove(Context& context, std::string node);
+Task<int> node_remove(Context& context, std::string node, bool force);
 
 Task<int> topology(Context& context);
 Task<int> version(Context& context);

@@ -122,9 +122,9 @@ Task<int> node_change(Context& context, NodeChange change) {
     co_return kDone;
 }
 
-Task<int> node_remove(Context& context, std::string node) {
-    Result<boost::json::value> answer =
-        co_await context.api.send(http::Method::del, "/api/v1/nodes/" + http::percent_encode(node), {}, {});
+Task<int> node_remove(Context& context, std::string node, bool force) {
+    const std::string target = "/api/v1/nodes/" + http::percent_encode(node) + (force ? "?force" : "");
+    Result<boost::json::value> answer = co_await context.api.send(http::Method::del, target, {}, {});
     if (answer.has_error()) co_return report(answer.error());
     std::printf("node %s forgotten; its key is no longer accepted\n", node.c_str());
     co_return kDone;

@@ -242,6 +242,27 @@ TEST_CASE("a node with placements on it cannot be forgotten", "[fleet][routes]")
     CHECK(world.call(Method::del, "/api/v1/nodes/edge-1").code() == "node.not_found");
 }
 
+TEST_CASE("a node is given up with what is on it only when it is lost", "[fleet][routes]") {
+    FleetWorld world;
+    world.start();
+    const NodeId id = world.join_node("edge-1");
+    world.claims.claims[id] = ClaimSum{0, 0, 2};
+
+    const auto too_early = world.call(Method::del, "/api/v1/nodes/edge-1?force");
+    CHECK(too_early.code() == "node.in_use");
+    CHECK(too_early.text("detail").find("only a lost node") != std::string::npos);
+
+    std::optional<FakeAgent> agent(std::in_place, world, "edge-1");
+    agent->say_hello();
+    agent->go_silent();
+    world.runtime.advance(Duration{60'000});
+    REQUIRE(world.state_of("edge-1") == NodeState::lost);
+    const auto asked = world.call(Method::del, "/api/v1/nodes/edge-1");
+    CHECK(asked.text("hint").find("--force") != std::string::npos);
+    CHECK(world.call(Method::del, "/api/v1/nodes/edge-1?force").status == 204);
+    CHECK(world.node("edge-1") == nullptr);
+}
+
 TEST_CASE("the topology is a snapshot with a version that grows with each change", "[fleet][routes]") {
     FleetWorld world;
     world.start();
