@@ -27,6 +27,14 @@ function(icos_add_library name)
   endif()
 endfunction()
 
+# icos_for_size(target…): what the agent is made of is compiled for size in optimised builds. Its budget is memory, and
+# mapped code is most of it (docs/adr/0007).
+function(icos_for_size)
+  foreach(target ${ARGN})
+    target_compile_options(${target} PRIVATE $<$<CONFIG:RelWithDebInfo>:-Oz>)
+  endforeach()
+endfunction()
+
 # icos_add_module(fleet SOURCES … [PRIVATE_NEEDS …]): a controller module. It sees include/icos only.
 function(icos_add_module name)
   cmake_parse_arguments(ARG "" "" "SOURCES;NEEDS;PRIVATE_NEEDS" ${ARGN})
