@@ -211,25 +211,25 @@ private:
             after.add(unit.claim);
             decision.node = nodes_[*where]->id;
             decision.score = score(*where, after);
-            decision.reason = unit.home == *where ? "stays" : reason_of(unit, candidates.size());
+            decision.reason = unit.home == *where ? "stays" : reason_of(unit, demand, candidates.size());
         } else {
             decision.reason = why_nowhere(unit, demand);
         }
         return decision;
     }
 
-    std::string reason_of(const Unit& unit, std::size_t candidates) const {
+    static std::string reason_of(const Unit& unit, const Demand& demand, std::size_t candidates) {
         if (unit.demands.size() > 1)
-            return "same node as " + others(unit, *unit.demands.front().component, true);
+            return "same node as " + others(unit, *demand.component) + " (communication)";
         return candidates == 1 ? "the only node that fits" : "fits best";
     }
 
     /// Names of the unit's other components: "backend, cache".
-    static std::string others(const Unit& unit, const Component& self, bool all) {
+    static std::string others(const Unit& unit, const Component& self) {
         std::string text;
         std::set<std::string_view> seen;
         for (const Demand& demand : unit.demands) {
-            if ((!all && demand.component == &self) || !seen.insert(demand.component->name).second) continue;
+            if (demand.component == &self || !seen.insert(demand.component->name).second) continue;
             text += (text.empty() ? "" : ", ") + demand.component->name;
         }
         return text.empty() ? "its other replicas" : text;
@@ -266,13 +266,7 @@ private:
             };
         }
         return failures(
-            *nodes_[node],
-            load,
-            demand,
-            unit.claim,
-            engine_,
-            request_.now,
-            others(unit, *demand.component, false)
+            *nodes_[node], load, demand, unit.claim, engine_, request_.now, others(unit, *demand.component)
         );
     }
 
@@ -350,7 +344,8 @@ private:
         }
         const std::string considered = " (" + std::to_string(nodes_.size()) + " considered)";
         if (values.size() > 1) {
-            return "no node fits" + considered + ": " + others(unit, *demand.component, true) +
+            return "no node fits" + considered + ": " + demand.component->name + ", " +
+                   others(unit, *demand.component) +
                    " stay on one node because they communicate, but ask for several label values";
         }
         if (!demand.label_value.empty()) {

@@ -88,7 +88,8 @@ TEST_CASE("docker components that communicate share a node", "[matchmaker]") {
     CHECK(result.decisions[0].node == NodeId{"id-n1"});
     CHECK(result.decisions[1].node == NodeId{"id-n1"});
     CHECK(result.decisions[2].node == NodeId{"id-n2"});
-    CHECK(result.decisions[0].reason == "same node as web, api");
+    CHECK(result.decisions[0].reason == "same node as api (communication)");
+    CHECK(result.decisions[1].reason == "same node as web (communication)");
 }
 
 TEST_CASE("a group that fits no node together is not split, and says so with its sum", "[matchmaker]") {
