@@ -95,7 +95,7 @@ private:
     bool has_rebooted_ = false;  ///< and the engine has not been looked at since
     bool notes_boot_ = false;
     bool has_looked_ = false;  ///< at all containers, once: what a reboot ended is known since
-    bool has_asked_ = false;  ///< the engine answered or failed to at least once
+    bool has_asked_ = false;   ///< the engine answered or failed to at least once
     Counters counters_;
     TaskGroup tasks_;
 };
