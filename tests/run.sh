@@ -45,7 +45,7 @@ run_ctest() { # preset, ctest arguments…
     total=$(sed -nE 's/.*tests failed out of ([0-9]+).*/\1/p' "$log" | tail -n 1)
     bad=$(sed -nE 's/.*, ([0-9]+) tests? failed out of.*/\1/p' "$log" | tail -n 1)
     if [ -z "$total" ]; then tail -n 40 "$log"; count 0 1; return; fi
-    [ "${bad:-0}" -gt 0 ] && { grep -nE '\*\*\*(Failed|Timeout|Exception)|FAILED:|error:|^  ' "$log" | head -n 200; sed -n '/The following tests FAILED/,$p' "$log"; }
+    [ "${bad:-0}" -gt 0 ] && { grep -nE -A12 'FAILED:|(WARNING|ERROR): [A-Za-z]+Sanitizer|runtime error:' "$log" | head -n 120; sed -n '/The following tests FAILED/,$p' "$log"; }
     tail -n 5 "$log"
     count $((total - bad)) "$bad"
 }

@@ -177,8 +177,9 @@ Task<> ProductionRuntime::run_on(Pool pool, std::function<void()> work) {
                 failure = std::current_exception();
             }
             work = nullptr;  // what it captured ends on the pool's thread, before the caller goes on
-            asio::post(resume_on, [handler = std::move(handler), failure]() mutable {
-                std::move(handler)(failure);
+            // Moved: the worker holds nothing of the exception once the loop may read it.
+            asio::post(resume_on, [handler = std::move(handler), failure = std::move(failure)]() mutable {
+                std::move(handler)(std::move(failure));
             });
         });
     };
