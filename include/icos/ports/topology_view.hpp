@@ -27,6 +27,8 @@ struct Node {
     std::string orchestrator = "icos";
     NodeState state = NodeState::joining;
     bool cordoned = false;
+    bool draining = false;        ///< cordoned, and what runs there is to move away
+    bool confirmed_lost = false;  ///< lost, and an operator said that nothing runs there any more
     std::string architecture;
     std::uint32_t cpu_milli = 0;     ///< capacity
     std::uint64_t memory_bytes = 0;  ///< capacity
