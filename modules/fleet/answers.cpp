@@ -22,6 +22,7 @@ json::object labels_to_json(const Labels& labels) {
 
 std::string_view status_word(const NodeEntry& entry) noexcept {
     if (entry.life.state != NodeState::ready) return to_string(entry.life.state);
+    if (entry.record.draining) return "draining";
     if (entry.record.cordoned) return "cordoned";
     if (entry.record.facts.engine.empty()) return "no engine";
     return "ready";
@@ -39,6 +40,8 @@ json::object node_to_json(const NodeEntry& entry, const ClaimSum& claims, BootTi
         {"state", json::string_view(state.data(), state.size())},
         {"status", json::string_view(word.data(), word.size())},
         {"cordoned", node.cordoned},
+        {"draining", node.draining},
+        {"confirmed_lost", node.confirmed_lost},
         {"architecture", node.architecture},
         {"cpu_milli", node.cpu_milli},
         {"cpu_free_milli", less(node.cpu_milli, claims.cpu_milli)},

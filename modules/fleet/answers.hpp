@@ -14,7 +14,7 @@
 /// JSON of docs/api/native.md, "Nodes and clusters". Pure.
 namespace icos::fleet {
 
-/// The one word people read: ready, cordoned, suspect, lost, joining, "no engine".
+/// The one word people read: ready, cordoned, draining, suspect, lost, joining, "no engine".
 std::string_view status_word(const NodeEntry& entry) noexcept;
 boost::json::object node_to_json(const NodeEntry& entry, const ClaimSum& claims, BootTime now);
 boost::json::object token_to_json(const Token& token);

@@ -143,6 +143,8 @@ Node to_node(const NodeEntry& entry) {
     node.cluster = record.cluster;
     node.state = entry.life.state;
     node.cordoned = record.cordoned;
+    node.draining = record.draining;
+    node.confirmed_lost = record.confirmed_lost;
     node.architecture = facts.architecture;
     node.cpu_milli = facts.cpu_milli;
     node.memory_bytes = facts.memory_bytes;

@@ -44,6 +44,8 @@ std::string to_row(const NodeRecord& record) {
         {"certificate", record.certificate},
         {"joined_ms", to_ms(record.joined_at)},
         {"cordoned", record.cordoned},
+        {"draining", record.draining},
+        {"confirmed_lost", record.confirmed_lost},
         {"state", std::string(to_string(record.state))},
         {"revision", record.revision},
     };
@@ -77,6 +79,8 @@ Result<NodeRecord> node_from_row(const std::string& id, std::string_view body) {
     record.certificate = row.text("certificate");
     record.joined_at = from_ms(row.integer("joined_ms"));
     record.cordoned = row.boolean("cordoned");
+    record.draining = row.boolean("draining");
+    record.confirmed_lost = row.boolean("confirmed_lost");
     record.revision = static_cast<std::uint64_t>(row.integer("revision"));
     const std::string state = row.text("state");
     for (const NodeState known :

@@ -31,6 +31,8 @@ struct NodeRecord {
     std::optional<std::vector<agent::Device>> fixed_devices;
     std::optional<std::string> fixed_location;
     bool cordoned = false;
+    bool draining = false;
+    bool confirmed_lost = false;
     NodeState state = NodeState::joining;  ///< at the last transition
     std::optional<WallTime> last_seen;     ///< at the last transition
     std::uint64_t revision = 1;            ///< grows with each change that people make: the ETag

@@ -21,6 +21,8 @@ std::string describe_change(const NodeChange& change) {
     std::string out;
     const auto add = [&out](const std::string& text) { out += (out.empty() ? "" : ", ") + text; };
     if (change.cordoned) add(*change.cordoned ? "cordoned" : "uncordoned");
+    if (change.draining) add(*change.draining ? "drain requested" : "drain ended");
+    if (change.confirmed_lost) add(*change.confirmed_lost ? "confirmed lost" : "loss not confirmed");
     for (const auto& [key, value] : change.labels)
         add(value ? "label " + key + "=" + *value : "label " + key + " removed");
     if (change.location) add("location " + (change.location->empty() ? "-" : *change.location));
@@ -71,14 +73,27 @@ Task<Result<NodeEntry>> NodeService::change(
             "read it again, then repeat the change"
         };
     }
+    if (change.confirmed_lost.value_or(false) && entry->life.state != NodeState::lost) {
+        co_return Error{
+            errc::in_use,
+            "node " + record.name + " is " + std::string(to_string(entry->life.state)) +
+                ": only the loss of a lost node can be confirmed",
+            "a node that answers is emptied with: icos node drain " + record.name
+        };
+    }
     const NodeRecord before = record;
     for (auto& [key, value] : change.labels) record.fixed_labels.insert_or_assign(key, value);
     if (change.location) record.fixed_location = change.location;
     if (change.devices) record.fixed_devices = change.devices;
+    if (change.draining) record.draining = *change.draining;
+    if (record.draining) record.cordoned = true;
     if (change.cordoned) record.cordoned = *change.cordoned;
+    if (!record.cordoned) record.draining = false;
+    if (change.confirmed_lost) record.confirmed_lost = *change.confirmed_lost;
     const bool same = before.fixed_labels == record.fixed_labels &&
                       before.fixed_location == record.fixed_location &&
-                      before.fixed_devices == record.fixed_devices && before.cordoned == record.cordoned;
+                      before.fixed_devices == record.fixed_devices && before.cordoned == record.cordoned &&
+                      before.draining == record.draining && before.confirmed_lost == record.confirmed_lost;
     if (same) {
         NodeEntry answer = *entry;
         const Result<void> settled = co_await journal_.settled();
@@ -87,8 +102,11 @@ Task<Result<NodeEntry>> NodeService::change(
     }
     ++record.revision;
     journal_.state().touch();
-    const bool only_cordon = change.cordoned && change.labels.empty() && !change.location && !change.devices;
-    const char* kind = !only_cordon ? "node.changed" : record.cordoned ? "node.cordoned" : "node.uncordoned";
+    const bool only_state = change.labels.empty() && !change.location && !change.devices;
+    const char* kind = "node.changed";
+    if (only_state && change.confirmed_lost) kind = "node.confirmed_lost";
+    if (only_state && change.cordoned) kind = record.cordoned ? "node.cordoned" : "node.uncordoned";
+    if (only_state && change.draining.value_or(false)) kind = "node.draining";
     ChangeSet changes;
     changes.changes.push_back(upsert(record));
     changes.events.push_back(node_event(kind, *entry, describe_change(change), std::move(actor)));
@@ -150,6 +168,8 @@ void NodeService::renew(NodeEntry& entry) {
 void NodeService::move(NodeEntry& entry, NodeState to, std::string message, ChangeSet& changes) {
     entry.life.state = to;
     entry.record.state = to;
+    // Whatever was said about its loss: it is back.
+    if (to == NodeState::ready) entry.record.confirmed_lost = false;
     entry.record.last_seen = entry.life.last_seen;
     journal_.state().touch();
     changes.changes.push_back(upsert(entry.record));

@@ -165,7 +165,8 @@ Result<TokenRequest> read_token_request(std::string_view body) {
 Result<NodeChange> read_node_change(std::string_view body) {
     const Result<json::object> object = parse(body);
     if (object.has_error()) return object.error();
-    if (Result<void> known = only(*object, "", {"labels", "location", "devices", "cordoned"});
+    if (Result<void> known =
+            only(*object, "", {"labels", "location", "devices", "cordoned", "draining", "confirmed_lost"});
         known.has_error())
         return known.error();
     NodeChange change;
@@ -188,6 +189,14 @@ Result<NodeChange> read_node_change(std::string_view body) {
     if (const json::value* value = object->if_contains("cordoned")) {
         if (!value->is_bool()) return expected("cordoned", "true or false");
         change.cordoned = value->get_bool();
+    }
+    if (const json::value* value = object->if_contains("draining")) {
+        if (!value->is_bool()) return expected("draining", "true or false");
+        change.draining = value->get_bool();
+    }
+    if (const json::value* value = object->if_contains("confirmed_lost")) {
+        if (!value->is_bool()) return expected("confirmed_lost", "true or false");
+        change.confirmed_lost = value->get_bool();
     }
     return change;
 }

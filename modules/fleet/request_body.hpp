@@ -27,6 +27,8 @@ struct NodeChange {
     std::optional<std::string> location;
     std::optional<std::vector<agent::Device>> devices;
     std::optional<bool> cordoned;
+    std::optional<bool> draining;        ///< true: cordoned as well; `cordoned` false ends it
+    std::optional<bool> confirmed_lost;  ///< true only for a node that is lost
 };
 
 /// Each checks everything it reads: http.bad_request for what is not JSON, node.invalid_label and

@@ -209,7 +209,7 @@ ApplyAnswer JobService::preview(
             continue;
         }
         if (home != nullptr && home->node == *decision.node) continue;
-        if (home != nullptr) home->removing = true;
+        if (home != nullptr) home->retiring = true;
         const Node* node = topology->find(*decision.node);
         Placement placement;
         placement.id = PlacementId{"would-be-" + decision.component + "-" + std::to_string(decision.replica)};

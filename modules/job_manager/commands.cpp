@@ -114,7 +114,7 @@ Task<Result<boost::json::array>> JobService::explain(
         };
     }
     // As if every replica were asked for anew, but where it is counts as taken by itself alone.
-    PlanInput input = plan_input(state_, &app, name, application, ports_.runtime.wall());
+    PlanInput input = plan_input(state_, &app, name, application, {}, ports_.runtime.wall());
     std::map<ReplicaKey, NodeId> homes;
     for (const Home& home : input.homes) {
         homes.emplace(ReplicaKey{home.component, home.replica}, home.node);

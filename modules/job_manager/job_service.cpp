@@ -264,7 +264,8 @@ void JobService::adopt_loaded(Loaded loaded) {
     for (auto& [id, app] : state_.apps()) {
         std::uint32_t current = 0;
         for (const Placement* placement : state_.of_app(id)) {
-            if (!placement->removing && placement->generation == app.generation) ++current;
+            if (!placement->removing && !placement->retiring && placement->generation == app.generation)
+                ++current;
         }
         app.needs_planning = app.desired == Desired::running && current != app.replicas;
     }

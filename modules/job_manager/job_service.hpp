@@ -13,6 +13,7 @@
 #include "icos/ports/matchmaker.hpp"
 #include "icos/ports/topology_view.hpp"
 #include "icos/store/store.hpp"
+#include "node_losses.hpp"
 #include "planning.hpp"
 #include "state.hpp"
 #include "step.hpp"
@@ -160,6 +161,12 @@ private:
     void put(App& app, const ReplicaDecision& decision, const Topology& topology, Step& step);
     void wait_for_node(App& app, const ReplicaDecision& decision, Step& step);
     void start_removing(Placement& placement, Step& step);
+    /// It runs on until what replaces it is ready.
+    void retire(Placement& placement, Step& step);
+    /// An exclusive replica waits for its earlier copy to be gone.
+    bool is_blocked(const App& app, const std::string& component, std::uint32_t replica) const;
+    bool has_blocked(const App& app, const PlaceResult& result) const;
+    std::string why_moved(const Placement& home, const App& app) const;
     bool remove_if_gone(Placement& placement, Step& step);
     void forget_if_gone(App& app, Step& step);
     void forget_old_revisions(App& app, Step& step);
@@ -182,6 +189,13 @@ private:
         const App* existing,
         const Planned& planned
     ) const;
+
+    // Moves between nodes (moves.cpp).
+    /// Which nodes are to be left now, and the applications that have to look for other homes.
+    void look_at_losses(const Topology& topology);
+    /// Ends moves whose new copies are ready, and takes back those whose old node returned first.
+    void settle_moves(Step& step);
+    void settle_moves(App& app, Step& step);
 
     // Reconciling (reconcile.cpp).
     Task<> reconcile();
@@ -209,6 +223,8 @@ private:
     std::uint64_t epoch_ = 0;  ///< grows when claims or what is wanted change
     mutable std::map<NodeId, ClaimSum> claim_sums_;
     mutable std::optional<std::uint64_t> claim_sums_epoch_;
+    NodeLosses losses_{NodeLosses::Rules{}};
+    Leaving leaving_;
     Counters counters_;
     bool is_started_ = false;
     bool is_reloading_ = false;

@@ -34,7 +34,7 @@ Task<Result<JobService::Planned>> JobService::place(
             };
         }
         auto topology = ports_.topology.current();
-        PlanInput input = plan_input(state_, app, name, wanted, ports_.runtime.wall());
+        PlanInput input = plan_input(state_, app, name, wanted, leaving_, ports_.runtime.wall());
         ++counters_.planned;
         if (attempt >= kAttemptsOffLoop) {
             // Memory keeps moving: on the loop nothing can.
@@ -84,11 +84,12 @@ void JobService::adopt(App& app, const PlaceResult& result, const Topology& topo
     }
     // What the generation no longer has.
     for (Placement* placement : state_.of_app(app.id)) {
-        if (!placement->removing && !named.contains({placement->component, placement->replica})) {
+        const bool stays = !placement->removing && !placement->retiring;
+        if (stays && !named.contains({placement->component, placement->replica})) {
             start_removing(*placement, step);
         }
     }
-    app.needs_planning = !app.waiting.empty();
+    app.needs_planning = !app.waiting.empty() || has_blocked(app, result);
     const auto replicas = static_cast<std::uint32_t>(result.decisions.size());
     if (app.replicas != replicas) step.apps.insert(app.id);
     app.replicas = replicas;
@@ -120,6 +121,14 @@ void JobService::put(App& app, const ReplicaDecision& decision, const Topology& 
     }
     // Stopped applications get no new homes; their replicas are placed when they start.
     if (home == nullptr && app.desired != Desired::running) return;
+    if (loss_rule(*component) == descriptor::OnNodeLoss::exclusive) {
+        // At most one copy: the old one is gone before the new one has a node.
+        if (home != nullptr) {
+            start_removing(*home, step);
+            home = nullptr;
+        }
+        if (is_blocked(app, decision.component, decision.replica)) return;
+    }
     Placement placement;
     placement.id = PlacementId{make_uuid(ports_.runtime)};
     placement.app = app.id;
@@ -137,12 +146,11 @@ void JobService::put(App& app, const ReplicaDecision& decision, const Topology& 
     placement.wanted_at = ports_.runtime.wall();
     placement.since = placement.wanted_at;
     if (home != nullptr) {
-        const std::string message = home->node_name + " -> " + node->name + ", generation " +
-                                    std::to_string(app.generation) + " does not fit " + home->node_name;
+        const std::string message = home->node_name + " -> " + node->name + ", " + why_moved(*home, app);
         step.events.push_back(
             replica_event(app, "placement.moved", decision.component, decision.replica, node->name, message)
         );
-        start_removing(*home, step);
+        retire(*home, step);
     } else {
         step.events.push_back(replica_event(
             app,
@@ -160,9 +168,13 @@ void JobService::put(App& app, const ReplicaDecision& decision, const Topology& 
 }
 
 void JobService::wait_for_node(App& app, const ReplicaDecision& decision, Step& step) {
-    const bool runs_old = state_.home(app.id, decision.component, decision.replica) != nullptr;
     std::string message = "pending: " + decision.reason;
-    if (runs_old) message = "generation " + std::to_string(app.generation) + " waits: " + decision.reason;
+    const Placement* home = state_.home(app.id, decision.component, decision.replica);
+    if (home != nullptr && home->generation == app.generation) {
+        message = "stays on " + home->node_name + ": " + decision.reason;
+    } else if (home != nullptr) {
+        message = "generation " + std::to_string(app.generation) + " waits: " + decision.reason;
+    }
     step.events.push_back(
         replica_event(app, "placement.pending", decision.component, decision.replica, {}, std::move(message))
     );

@@ -7,17 +7,40 @@
 
 namespace icos::job_manager {
 
+descriptor::OnNodeLoss loss_rule(const descriptor::Component& component) {
+    using descriptor::OnNodeLoss;
+    return component.options.on_node_loss.value_or(
+        component.holds_data ? OnNodeLoss::keep : OnNodeLoss::replace
+    );
+}
+
+bool has_to_leave(const descriptor::Component& component, const NodeId& node, const Leaving& leaving) {
+    switch (loss_rule(component)) {
+        case descriptor::OnNodeLoss::keep:
+            return false;
+        case descriptor::OnNodeLoss::exclusive:
+            // A silent node may still run it: only an operator knows better.
+            return leaving.drained.contains(node) || leaving.confirmed.contains(node);
+        case descriptor::OnNodeLoss::replace:
+            return leaving.drained.contains(node) || leaving.lost.contains(node);
+    }
+    return false;
+}
+
 PlanInput plan_input(
     const State& state,
     const App* app,
     const std::string& name,
     std::shared_ptr<const descriptor::Application> wanted,
+    const Leaving& leaving,
     WallTime now
 ) {
     PlanInput input;
     for (const auto& [id, placement] : state.placements()) {
-        const bool is_own = app != nullptr && placement.app == app->id && !placement.removing;
-        if (!is_own) {
+        const bool is_own =
+            app != nullptr && placement.app == app->id && !placement.removing && !placement.retiring;
+        const auto* component = is_own ? find_component(*wanted, placement.component) : nullptr;
+        if (!is_own || (component != nullptr && has_to_leave(*component, placement.node, leaving))) {
             input.request.claims[placement.node].push_back(placement.claim);
             continue;
         }

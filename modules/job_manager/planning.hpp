@@ -25,6 +25,18 @@ struct PlanInput {
     std::vector<Home> homes{};
 };
 
+/// Nodes that are to be left, and by what.
+struct Leaving {
+    std::set<NodeId> lost{};       ///< given up: `replace` gets a new home
+    std::set<NodeId> drained{};    ///< an operator empties them: whatever holds no data of its own goes
+    std::set<NodeId> confirmed{};  ///< an operator said that nothing runs there any more
+};
+/// What the loss of its node means for a component: `keep` where it holds data, unless its descriptor says
+/// otherwise.
+descriptor::OnNodeLoss loss_rule(const descriptor::Component& component);
+/// Whether a replica of the component has to look for another home than `node`.
+bool has_to_leave(const descriptor::Component& component, const NodeId& node, const Leaving& leaving);
+
 /// Everything known about `app` and what others take, to plan its application `wanted` (that of its current
 /// generation, or the next one).
 PlanInput plan_input(
@@ -32,6 +44,7 @@ PlanInput plan_input(
     const App* app,
     const std::string& name,
     std::shared_ptr<const descriptor::Application> wanted,
+    const Leaving& leaving,
     WallTime now
 );
 

@@ -18,9 +18,14 @@ void JobService::topology_changed() {
 }
 
 bool JobService::anything_waits() const {
-    return std::any_of(state_.apps().begin(), state_.apps().end(), [](const auto& entry) {
-        return !entry.second.waiting.empty() && entry.second.desired == Desired::running;
-    });
+    return std::any_of(
+               state_.apps().begin(),
+               state_.apps().end(),
+               [](const auto& entry) {
+                   return !entry.second.waiting.empty() && entry.second.desired == Desired::running;
+               }
+           ) ||
+           losses_.is_mass_loss();
 }
 
 Task<> JobService::reconcile() {
@@ -29,7 +34,10 @@ Task<> JobService::reconcile() {
             if (anything_waits()) {
                 // Reasons name ages and free amounts: they are made anew from time to time.
                 const bool notified = co_await wake_.wait_for(settings_.pending_refresh);
-                if (!notified) break;
+                if (!notified) {
+                    topology_moved_ = topology_moved_ || losses_.is_mass_loss();
+                    break;
+                }
             } else {
                 co_await wake_.wait();
             }
@@ -100,6 +108,8 @@ void JobService::follow_topology() {
         plan.version = ports_.store.last_version();
         offer(node.id, std::move(plan));
     }
+    look_at_losses(*topology);
+    settle_moves(step);
     std::vector<AppId> ids;
     for (const auto& [id, app] : state_.apps()) ids.push_back(id);
     for (const AppId& id : ids) {

@@ -74,6 +74,7 @@ void JobService::confirm(const NodeId& node, Step& step) {
 void JobService::refresh_touched(Step& step) {
     const std::set<AppId> affected = step.touched;
     for (const AppId& id : affected) {
+        if (App* app = state_.find(id)) settle_moves(*app, step);
         if (App* app = state_.find(id)) refresh(*app, step);
     }
 }

@@ -125,7 +125,7 @@ ReplicaView view_of(
 ) {
     ReplicaView view;
     view.component = placement.component;
-    view.is_leaving = placement.removing;
+    view.is_leaving = placement.removing || placement.retiring;
     const bool is_away = node == nullptr || node->state == NodeState::lost;
     const std::string away = placement.node_name + (node == nullptr ? " is no longer known" : " is lost");
     if (placement.removing || desired == Desired::deleted) {
@@ -170,13 +170,18 @@ std::vector<ReplicaView> replicas_of(
         const std::string_view text = problem == problems.end() ? std::string_view() : problem->second;
         ReplicaView view = view_of(*placement, app.desired, topology.find(placement->node), text);
         const ReplicaKey key{placement->component, placement->replica};
-        if (!placement->removing) {
+        if (!view.is_leaving) {
             placed.insert(key);
             const auto waiting = app.waiting.find(key);
             if (waiting != app.waiting.end() && app.desired == Desired::running) {
-                view.is_ready = false;
-                view.reason = "generation " + std::to_string(app.generation) + ": " + waiting->second.reason;
-                view.reason_code = "placement.no_node";
+                if (placement->generation != app.generation) {
+                    view.is_ready = false;
+                    view.reason =
+                        "generation " + std::to_string(app.generation) + ": " + waiting->second.reason;
+                    view.reason_code = "placement.no_node";
+                } else if (view.state == ReplicaState::unreachable) {
+                    view.reason += "; " + waiting->second.reason;
+                }
             }
         }
         out.push_back(std::move(view));

@@ -164,7 +164,10 @@ Change to_row(const Placement& placement) {
         {"generation", placement.generation},
         {"digest", placement.digest},
         {"claim", to_json(placement.claim)},
-        {"phase", placement.removing ? "removing" : "desired"},
+        {"phase",
+         placement.removing   ? "removing"
+         : placement.retiring ? "retiring"
+                              : "desired"},
         {"wanted_ms", to_ms(placement.wanted_at)},
         {"since_ms", to_ms(placement.since)},
     };
@@ -231,6 +234,7 @@ Result<Placement> read_placement(const Row& row) {
         placement.digest = text_of(object, "digest");
         placement.claim = claim_of(object.at("claim").as_object());
         placement.removing = text_of(object, "phase") == "removing";
+        placement.retiring = text_of(object, "phase") == "retiring";
         placement.wanted_at = time_of(object, "wanted_ms");
         placement.since = time_of(object, "since_ms");
         placement.observed = observed_of(object);

@@ -8,8 +8,8 @@ namespace icos::job_manager {
 namespace {
 
 bool comes_before(const Placement* a, const Placement* b) {
-    return std::tie(a->component, a->replica, a->removing, a->id) <
-           std::tie(b->component, b->replica, b->removing, b->id);
+    return std::tie(a->component, a->replica, a->removing, a->retiring, a->id) <
+           std::tie(b->component, b->replica, b->removing, b->retiring, b->id);
 }
 
 }  // namespace
@@ -157,8 +157,8 @@ std::set<NodeId> State::nodes() const {
 
 Placement* State::home(const AppId& app, const std::string& component, std::uint32_t replica) {
     for (Placement* placement : of_app(app)) {
-        if (!placement->removing && placement->component == component && placement->replica == replica)
-            return placement;
+        const bool stays = !placement->removing && !placement->retiring;
+        if (stays && placement->component == component && placement->replica == replica) return placement;
     }
     return nullptr;
 }

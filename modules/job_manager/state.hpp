@@ -79,8 +79,9 @@ struct Placement {
     std::string digest{};
     Claim claim{};
     bool removing = false;
-    WallTime wanted_at{};  ///< when its content or its wanted state last changed
-    WallTime since{};      ///< when its observed state last changed
+    bool retiring = false;  ///< runs on until its successor is ready, then it is removed
+    WallTime wanted_at{};   ///< when its content or its wanted state last changed
+    WallTime since{};       ///< when its observed state last changed
     std::optional<agent::ObservedPlacement> observed{};  ///< set = something of it exists on the node
     /// The node durably holds a plan without it. Not stored: each controller run asks again.
     bool accepted_without = false;
@@ -120,7 +121,7 @@ public:
     std::vector<Placement*> on_node(const NodeId& id);
     std::vector<const Placement*> on_node(const NodeId& id) const;
     std::set<NodeId> nodes() const;
-    /// The one that is meant to stay.
+    /// The one that is meant to stay: neither removing nor retiring.
     Placement* home(const AppId& app, const std::string& component, std::uint32_t replica);
 
 private:

@@ -138,7 +138,7 @@ json::object component_json(
     std::set<ReplicaKey> placed;
     for (const Placement* placement : placements) {
         if (placement->component != name) continue;
-        if (!placement->removing) placed.insert({name, placement->replica});
+        if (!placement->removing && !placement->retiring) placed.insert({name, placement->replica});
         out.push_back(to_json(snapshot, app, *placement, detail));
     }
     for (const auto& [key, decision] : app.waiting) {
@@ -239,7 +239,7 @@ json::object to_json(const Snapshot& snapshot, const App& app, const Placement& 
     };
     if (!placement.label_value.empty()) out["label_value"] = placement.label_value;
     const auto waiting = app.waiting.find({placement.component, placement.replica});
-    if (waiting != app.waiting.end() && !placement.removing && app.desired == Desired::running) {
+    if (waiting != app.waiting.end() && !view.is_leaving && app.desired == Desired::running) {
         // An update that fits nowhere: the old content stays, and here is why.
         if (view.reason.empty())
             out["reason"] = "generation " + std::to_string(app.generation) + ": " + waiting->second.reason;

@@ -244,10 +244,9 @@ void add_streams(CLI::App& root, Chosen& chosen) {
     });
 }
 
-void add_node_change(CLI::App& node, Chosen& chosen, const char* verb, const char* help, bool cordoned) {
+void add_node_change(CLI::App& node, Chosen& chosen, const char* verb, const char* help, NodeChange wanted) {
     auto* command = node.add_subcommand(verb, help);
-    auto change = std::make_shared<NodeChange>();
-    change->cordoned = cordoned;
+    auto change = std::make_shared<NodeChange>(std::move(wanted));
     command->add_option("node", change->node)->required();
     command->callback([=, &chosen] {
         chosen.online = [=](Context& context) { return node_change(context, *change); };
@@ -305,8 +304,20 @@ void add_nodes(CLI::App& root, Chosen& chosen) {
         chosen.online = [=](Context& context) { return node_change(context, *set_change); };
     });
 
-    add_node_change(*node, chosen, "cordon", "Take nothing new on a node; what runs stays", true);
-    add_node_change(*node, chosen, "uncordon", "Take placements again", false);
+    add_node_change(
+        *node, chosen, "cordon", "Take nothing new on a node; what runs stays", {.cordoned = true}
+    );
+    add_node_change(*node, chosen, "uncordon", "Take placements again; ends a drain", {.cordoned = false});
+    add_node_change(
+        *node, chosen, "drain", "Cordon a node and move away what may move, without a gap", {.drain = true}
+    );
+    add_node_change(
+        *node,
+        chosen,
+        "confirm-lost",
+        "Say that a lost node runs nothing any more: its replicas are placed elsewhere at once",
+        {.confirm_lost = true}
+    );
 
     auto* remove_command = node->add_subcommand("rm", "Forget a node and revoke its key");
     auto name = std::make_shared<std::string>();

@@ -100,11 +100,13 @@ struct TokenOptions {
 };
 Task<int> node_token(Context& context, TokenOptions options);
 struct NodeChange {
-    std::string node;
-    std::vector<std::string> labels;  ///< K=V sets, K- removes
-    std::vector<std::string> devices;
-    std::optional<std::string> location;
-    std::optional<bool> cordoned;
+    std::string node{};
+    std::vector<std::string> labels{};  ///< K=V sets, K- removes
+    std::vector<std::string> devices{};
+    std::optional<std::string> location{};
+    std::optional<bool> cordoned{};
+    bool drain = false;
+    bool confirm_lost = false;
 };
 Task<int> node_change(Context& context, NodeChange change);
 Task<int> node_remove(Context& context, std::string node, bool force);

@@ -101,6 +101,8 @@ Task<int> node_change(Context& context, NodeChange change) {
     if (!change.devices.empty()) body["devices"] = *devices;
     if (change.location) body["location"] = *change.location;
     if (change.cordoned) body["cordoned"] = *change.cordoned;
+    if (change.drain) body["draining"] = true;
+    if (change.confirm_lost) body["confirmed_lost"] = true;
     const std::string target = "/api/v1/nodes/" + http::percent_encode(change.node);
     Result<boost::json::value> answer = co_await context.api.send(
         http::Method::patch, target, boost::json::serialize(body), "application/json"
@@ -110,6 +112,12 @@ Task<int> node_change(Context& context, NodeChange change) {
         std::fputs(to_pretty_json(*answer).c_str(), stdout);
         co_return kDone;
     }
+    if (change.drain)
+        std::printf(
+            "node %s drains: what may move gets another home, what holds data stays\n", change.node.c_str()
+        );
+    if (change.confirm_lost)
+        std::printf("node %s confirmed lost: what ran there may run elsewhere now\n", change.node.c_str());
     if (change.cordoned)
         std::printf(
             "node %s %s\n",

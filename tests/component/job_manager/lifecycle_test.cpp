@@ -176,10 +176,13 @@ TEST_CASE("a stopped application that is applied again stays stopped", "[job_man
     CHECK(world.desired("edge-1", "web").generation == 2);
 }
 
-TEST_CASE("a component on a lost node is unreachable, stays placed, and comes back", "[job_manager]") {
+TEST_CASE(
+    "a component that keeps its data is unreachable on a lost node, stays placed, and comes back",
+    "[job_manager]"
+) {
     World world;
     world.fleet().set({ready_node("edge-1"), ready_node("edge-2")});
-    world.apply("big", worker("big", ""));
+    world.apply("big", worker("big", "") + "x-icos: {onNodeLoss: keep}\n");
     world.run_all("edge-1");
     const PlacementId before = world.desired("edge-1", "worker").placement;
     Node lost = ready_node("edge-1");

@@ -184,7 +184,8 @@ TEST_CASE("the same requirements keep a component where it is while another is a
 }
 
 TEST_CASE(
-    "an update that no longer fits its node moves, and the old place stays taken until it is gone",
+    "an update that no longer fits its node moves without a gap, and the old place stays taken until it is "
+    "gone",
     "[job_manager]"
 ) {
     World world;
@@ -199,7 +200,7 @@ TEST_CASE(
 
     world.apply("big", worker("big", "memory: 6Gi"));
 
-    CHECK(world.fleet().plan("edge-1").empty());
+    CHECK(world.desired("edge-1", "worker").generation == 1);
     CHECK(world.desired("edge-2", "worker").generation == 2);
     CHECK(
         world.event("placement.moved", "big/worker").message ==
@@ -207,9 +208,12 @@ TEST_CASE(
     );
     const auto* claims = world.ports->find<ClaimsView>();
     CHECK(claims->current().at(NodeId{"node-edge-1"}).memory_bytes == 3 * kGi);
+    world.run_all("edge-2");
+    CHECK(world.fleet().plan("edge-1").empty());
+    CHECK(claims->current().at(NodeId{"node-edge-1"}).memory_bytes == 3 * kGi);
     world.fleet().accept("edge-1");
     world.fleet().report("edge-1", {}, {old});
-    world.run_all("edge-2");
+    world.settle();
     CHECK_FALSE(claims->current().contains(NodeId{"node-edge-1"}));
     CHECK(world.state("big") == "running");
 }

@@ -111,7 +111,7 @@ TEST_CASE("the plan of a new application counts every placement of all others", 
     auto wanted = std::make_shared<descriptor::Application>();
     wanted->components = {needing("a", 1)};
 
-    const PlanInput made = plan_input(state, nullptr, "hello", wanted, from_ms(1));
+    const PlanInput made = plan_input(state, nullptr, "hello", wanted, {}, from_ms(1));
 
     CHECK(made.homes.empty());
     CHECK(made.request.claims.at(NodeId{"n1"}).size() == 2);

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node_losses.hpp"
+
+namespace icos::job_manager {
+
+void NodeLosses::note(const Topology& topology, BootTime now) {
+    for (const Node& node : topology.nodes) {
+        if (node.state == NodeState::lost) {
+            lost_.try_emplace(node.id, now);
+        } else {
+            lost_.erase(node.id);
+        }
+    }
+    std::erase_if(lost_, [&](const auto& entry) { return topology.find(entry.first) == nullptr; });
+}
+
+void NodeLosses::judge(const Topology& topology, BootTime now) {
+    std::size_t ready = 0;
+    std::size_t suspect = 0;
+    std::size_t lost = 0;  // within the window
+    for (const Node& node : topology.nodes) {
+        if (node.state == NodeState::ready) ++ready;
+        if (node.state == NodeState::suspect) ++suspect;
+        const auto since = lost_.find(node.id);
+        if (since != lost_.end() && !node.confirmed_lost && now - since->second <= rules_.window) ++lost;
+    }
+    const std::size_t base = ready + suspect + lost;
+    if (!mass_ && lost >= 2 && 2 * lost > base) mass_ = Mass{now, base};
+    // 70 % of those that were there.
+    if (mass_ && ready * 10 >= mass_->base * 7) {
+        mass_.reset();
+        released_.clear();
+    }
+    // Those that are silent too may be about to go: whether this is a mass loss is known in a moment.
+    const std::size_t silent = lost + suspect;
+    const bool is_unclear = !mass_ && silent >= 2 && 2 * silent > base;
+
+    if (mass_ && now - mass_->since >= rules_.patience) {
+        const auto over = now - mass_->since - rules_.patience;
+        const auto allowed = static_cast<std::size_t>(over / rules_.pace) + 1;
+        for (const auto& [id, since] : lost_) {
+            if (released_.size() >= allowed) break;
+            released_.insert(id);
+        }
+    }
+    given_up_.clear();
+    for (const Node& node : topology.nodes) {
+        if (node.state != NodeState::lost) continue;
+        const bool may = node.confirmed_lost || (mass_ ? released_.contains(node.id) : !is_unclear);
+        if (may) given_up_.insert(node.id);
+    }
+}
+
+void NodeLosses::update(const Topology& topology, BootTime now) {
+    note(topology, now);
+    std::erase_if(released_, [&](const NodeId& id) { return !lost_.contains(id); });
+    judge(topology, now);
+}
+
+}  // namespace icos::job_manager

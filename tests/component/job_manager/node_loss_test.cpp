@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "world.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace icos;
+using namespace icos::test;
+
+namespace {
+
+std::vector<Node> three(
+    NodeState first = NodeState::ready,
+    NodeState second = NodeState::ready,
+    NodeState third = NodeState::ready
+) {
+    std::vector<Node> nodes{ready_node("edge-1"), ready_node("edge-2"), ready_node("edge-3")};
+    nodes[0].state = first;
+    nodes[1].state = second;
+    nodes[2].state = third;
+    return nodes;
+}
+
+/// "edge-1 running, edge-2 removing": where the copies of an application are.
+std::string copies(World& world, const std::string& app) {
+    std::string out;
+    const auto list = world.get("/api/v1/placements?app=" + app);
+    for (const auto& item : list.at("items").as_array()) {
+        if (item.at("node").as_string().empty()) continue;
+        out += (out.empty() ? "" : ", ") + std::string(item.at("node").as_string()) + " " +
+               std::string(item.at("state").as_string());
+    }
+    return out;
+}
+
+/// The application runs on edge-1, because the others come later.
+void run_on_first(World& world, const std::string& app, const std::string& text) {
+    world.fleet().set({ready_node("edge-1")});
+    const auto response = world.apply(app, text);
+    INFO(response.body);
+    REQUIRE(response.status == 201);
+    world.run_all("edge-1");
+    world.fleet().set(three());
+    world.settle();
+    world.run_all("edge-2");
+    world.run_all("edge-3");
+    REQUIRE(copies(world, app) == "edge-1 running");
+}
+
+std::string with_rule(const std::string& text, const std::string& rule) {
+    return text + "x-icos: {onNodeLoss: " + rule + "}\n";
+}
+
+std::string where(World& world) {
+    for (const char* node : {"edge-2", "edge-3"}) {
+        if (!world.fleet().plan(node).empty()) return node;
+    }
+    return {};
+}
+
+}  // namespace
+
+TEST_CASE(
+    "what ran on a lost node runs elsewhere, and one copy remains when the node returns",
+    "[job_manager][loss]"
+) {
+    World world;
+    run_on_first(world, "job", worker("job", "memory: 1Gi"));
+
+    world.fleet().set(three(NodeState::lost));
+    world.settle();
+    const std::string successor = where(world);
+    REQUIRE_FALSE(successor.empty());
+    CHECK(
+        world.event("placement.moved", "job/worker").message ==
+        "edge-1 -> " + successor + ", cause: node lost"
+    );
+    world.run_all(successor);
+    CHECK(world.state("job") == "running");
+    CHECK(copies(world, "job") == successor + " running, edge-1 removing");
+
+    world.fleet().set(three());
+    world.settle();
+    CHECK(world.fleet().plan("edge-1").empty());
+    world.run_all("edge-1");
+    CHECK(copies(world, "job") == successor + " running");
+    CHECK(world.happened("component.removed job/worker"));
+}
+
+TEST_CASE("a lost node's work is not taken from it while it fits nowhere else", "[job_manager][loss]") {
+    World world;
+    run_on_first(world, "job", worker("job", "memory: 5Gi"));
+    world.apply("fill-2", worker("fill-2", "memory: 5Gi"));
+    world.apply("fill-3", worker("fill-3", "memory: 5Gi"));
+
+    world.fleet().set(three(NodeState::lost));
+    world.settle();
+    CHECK(copies(world, "job") == "edge-1 unreachable");
+    CHECK(world.fleet().plan("edge-1").size() == 1);
+    CHECK(
+        world.event("placement.pending", "job/worker").message ==
+        "stays on edge-1: no node fits (3 considered)"
+    );
+
+    world.fleet().set(three());
+    world.settle();
+    CHECK(copies(world, "job") == "edge-1 running");
+    CHECK(world.state("job") == "running");
+}
+
+TEST_CASE("a node that returns before its successor is ready keeps its copy", "[job_manager][loss]") {
+    World world;
+    run_on_first(world, "job", worker("job", "memory: 1Gi"));
+    world.fleet().set(three(NodeState::lost));
+    world.settle();
+    const std::string successor = where(world);
+    REQUIRE_FALSE(successor.empty());
+
+    world.fleet().set(three());
+    world.settle();
+
+    CHECK(world.fleet().plan("edge-1").size() == 1);
+    CHECK(world.fleet().plan(successor).empty());
+    world.run_all(successor);
+    CHECK(copies(world, "job") == "edge-1 running");
+    CHECK(world.state("job") == "running");
+    CHECK(world.happened("placement.kept job/worker"));
+}
+
+TEST_CASE("a controller restart in the middle of a move finishes it", "[job_manager][loss]") {
+    World world;
+    run_on_first(world, "job", worker("job", "memory: 1Gi"));
+    world.fleet().set(three(NodeState::lost));
+    world.settle();
+    const std::string successor = where(world);
+
+    world.reboot();
+    CHECK(world.fleet().plan("edge-1").size() == 1);
+    CHECK(world.fleet().plan(successor).size() == 1);
+    world.run_all(successor);
+
+    CHECK(copies(world, "job") == successor + " running, edge-1 removing");
+}
+
+TEST_CASE("keep and exclusive stay where they are when the node is lost", "[job_manager][loss]") {
+    const std::string rule = GENERATE("keep", "exclusive");
+    World world;
+    run_on_first(world, "job", with_rule(worker("job", "memory: 1Gi"), rule));
+
+    world.fleet().set(three(NodeState::lost));
+    world.run_time().advance(std::chrono::hours(1));
+
+    CHECK(copies(world, "job") == "edge-1 unreachable");
+    CHECK(where(world).empty());
+}
+
+TEST_CASE("a component with a volume stays on its lost node without being told to", "[job_manager][loss]") {
+    World world;
+    const std::string text = descriptor_text(
+        "db",
+        component_text("db"),
+        "  - name: db\n    manifest:\n      services:\n        db:\n          image: demo/db:1\n"
+        "          volumes: [\"data:/data\"]\n      volumes: {data: {}}\n"
+    );
+    run_on_first(world, "db", text);
+    world.fleet().set(three(NodeState::lost));
+    world.run_time().advance(std::chrono::hours(1));
+    CHECK(copies(world, "db") == "edge-1 unreachable");
+}
+
+TEST_CASE(
+    "a confirmed loss moves what runs at most once, and leaves data where it is", "[job_manager][loss]"
+) {
+    const std::string rule = GENERATE("exclusive", "keep");
+    World world;
+    run_on_first(world, "job", with_rule(worker("job", "memory: 1Gi"), rule));
+    auto nodes = three(NodeState::lost);
+    nodes[0].confirmed_lost = true;
+
+    world.fleet().set(nodes);
+    world.settle();
+
+    if (rule == "keep") {
+        CHECK(copies(world, "job") == "edge-1 unreachable");
+    } else {
+        const std::string successor = where(world);
+        REQUIRE_FALSE(successor.empty());
+        CHECK(world.fleet().plan("edge-1").empty());
+        world.run_all(successor);
+        CHECK(copies(world, "job") == successor + " running, edge-1 removing");
+    }
+}
+
+TEST_CASE("many nodes lost at once move nothing until most are back", "[job_manager][loss]") {
+    World world;
+    run_on_first(world, "job", worker("job", "memory: 1Gi"));
+
+    world.fleet().set(three(NodeState::lost, NodeState::suspect));
+    world.settle();
+    CHECK(copies(world, "job") == "edge-1 unreachable");
+    world.fleet().set(three(NodeState::lost, NodeState::lost));
+    world.run_time().advance(std::chrono::minutes(9));
+    CHECK(copies(world, "job") == "edge-1 unreachable");
+
+    SECTION("they return: nothing was touched") {
+        world.fleet().set(three());
+        world.settle();
+        CHECK(copies(world, "job") == "edge-1 running");
+    }
+    SECTION("after ten minutes one node a minute is given up, with no other prompting") {
+        world.run_time().advance(std::chrono::minutes(3));
+        CHECK(where(world) == "edge-3");
+    }
+}
+
+TEST_CASE("a drained node's work moves without a gap", "[job_manager][loss]") {
+    World world;
+    run_on_first(world, "job", worker("job", "memory: 1Gi"));
+    auto nodes = three();
+    nodes[0].cordoned = true;
+    nodes[0].draining = true;
+
+    world.fleet().set(nodes);
+    world.settle();
+    const std::string successor = where(world);
+    REQUIRE_FALSE(successor.empty());
+    CHECK(world.fleet().plan("edge-1").size() == 1);
+    CHECK(copies(world, "job").find("edge-1 running") != std::string::npos);
+    world.run_all(successor);
+    CHECK(world.fleet().plan("edge-1").empty());
+    world.run_all("edge-1");
+    CHECK(copies(world, "job") == successor + " running");
+    CHECK(world.state("job") == "running");
+}
+
+TEST_CASE("a drain stops an exclusive component before its new copy is placed", "[job_manager][loss]") {
+    World world;
+    run_on_first(world, "job", with_rule(worker("job", "memory: 1Gi"), "exclusive"));
+    auto nodes = three();
+    nodes[0].cordoned = true;
+    nodes[0].draining = true;
+
+    world.fleet().set(nodes);
+    world.settle();
+    CHECK(world.fleet().plan("edge-1").empty());
+    CHECK(where(world).empty());
+    world.run_time().advance(std::chrono::minutes(5));
+    CHECK(where(world).empty());
+
+    world.run_all("edge-1");
+    const std::string successor = where(world);
+    REQUIRE_FALSE(successor.empty());
+    world.run_all(successor);
+    CHECK(copies(world, "job") == successor + " running");
+}
+
+TEST_CASE("a drain moves nothing that fits nowhere, and what runs keeps running", "[job_manager][loss]") {
+    World world;
+    run_on_first(world, "job", worker("job", "memory: 5Gi"));
+    world.apply("fill-2", worker("fill-2", "memory: 5Gi"));
+    world.apply("fill-3", worker("fill-3", "memory: 5Gi"));
+    auto nodes = three();
+    nodes[0].cordoned = true;
+    nodes[0].draining = true;
+
+    world.fleet().set(nodes);
+    world.settle();
+
+    CHECK(copies(world, "job") == "edge-1 running");
+    CHECK(world.state("job") == "running");
+}
