@@ -2,6 +2,7 @@
 #include "desired.hpp"
 
 #include "icos/link/digest.hpp"
+#include "planning.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -150,6 +151,9 @@ agent::DesiredPlacement desired_placement(const App& app, const Placement& place
     out.environment = environment_of(app, *component);
     out.aliases = service_aliases(application, *component);
     out.pull = pull_of(*component);
+    out.update_order = component->options.update_order.value_or("");
+    // Two generations at once would be two copies.
+    if (loss_rule(*component) == descriptor::OnNodeLoss::exclusive) out.update_order = "stop-first";
     if (component->options.health_timeout_ms) out.health_timeout_ms = *component->options.health_timeout_ms;
     return out;
 }

@@ -132,7 +132,7 @@ Task<Result<void>> Rollout::switch_over(Context context) {
     if (cleared.has_error()) co_return cleared;
 
     std::vector<std::string> stopped;
-    if (!may_overlap(*context.plan)) {
+    if (!may_overlap(*context.plan) || context.wanted->update_order == "stop-first") {
         // Written down, so that whatever cuts this short, the old generation's containers count as stopped on
         // request.
         parts_.records.set_stopped(unit->id.value, true);

@@ -127,27 +127,6 @@ struct Members<agent::RegistryCredential> {
     }
 };
 template <>
-struct Members<agent::Endpoint> {
-    template <class V>
-    static void fields(V& v) {
-        v("placement", &agent::Endpoint::placement);
-        v("address", &agent::Endpoint::address);
-    }
-};
-template <>
-struct Members<agent::Connection> {
-    template <class V>
-    static void fields(V& v) {
-        using T = agent::Connection;
-        v("service", &T::service);
-        v("component", &T::component);
-        v("port", &T::port);
-        v("is_first", &T::is_first);
-        v("endpoints", &T::endpoints);
-        v("problem", &T::problem);
-    }
-};
-template <>
 struct Members<agent::DesiredPlacement> {
     template <class V>
     static void fields(V& v) {
@@ -167,10 +146,7 @@ struct Members<agent::DesiredPlacement> {
         v("pull", &T::pull);
         v("credentials", &T::credentials);
         v("health_timeout_ms", &T::health_timeout_ms);
-        v("exclusive", &T::exclusive);
         v("update_order", &T::update_order);
-        v("connections", &T::connections);
-        v("settings_digest", &T::settings_digest);
     }
 };
 template <>
@@ -380,9 +356,7 @@ std::string desired_digest(const std::map<PlacementId, DesiredPlacement>& set) {
     std::string lines;
     for (const auto& [id, placement] : set) {
         lines += id.value + ' ' + placement.digest + (placement.run ? " 1 " : " 0 ") +
-                 std::to_string(placement.generation);
-        if (!placement.settings_digest.empty()) lines += ' ' + placement.settings_digest;
-        lines += '\n';
+                 std::to_string(placement.generation) + '\n';
     }
     return link::sha256_hex(lines);
 }

@@ -87,26 +87,6 @@ struct RegistryCredential {
     bool operator==(const RegistryCredential&) const = default;
 };
 
-/// Where a replica of a provider answers now.
-struct Endpoint {
-    PlacementId placement;
-    std::string address;  ///< "10.0.0.12:32768"; empty: it runs on this very node
-    auto operator<=>(const Endpoint&) const = default;
-};
-/// A TCP port of another component's service that a placement may call (a communication edge of the
-/// descriptor). Every container of the placement gets ICOS_SVC_<NAME>_HOST and _PORT, the address of a relay
-/// on its node that stays the same while the endpoints change. NAME is `service` in capitals, with '_' for
-/// what is no letter or digit.
-struct Connection {
-    std::string service;              ///< the provider's compose service
-    std::string component;            ///< the provider
-    std::uint16_t port = 0;           ///< inside the provider's container
-    bool is_first = true;             ///< the service's first port: _PORT; the others are _PORT_<port>
-    std::vector<Endpoint> endpoints;  ///< ready replicas; empty: `problem` says why there is none
-    std::string problem;
-    auto operator<=>(const Connection&) const = default;
-};
-
 /// One component replica that a node shall run. Identity is `placement`; `digest` says which content.
 struct DesiredPlacement {
     PlacementId placement;
@@ -127,14 +107,8 @@ struct DesiredPlacement {
     std::string pull = "missing";  ///< "always" | "missing" | "never"
     std::vector<RegistryCredential> credentials;
     std::uint32_t health_timeout_ms = 120'000;
-    /// At most one copy anywhere: the agent stops it when the lease ends (see Welcome::lease_ms), does not
-    /// start it before a controller answered after boot, and turns the engine's restart policy off.
-    bool exclusive = false;
-    std::string update_order;  ///< "start-first" | "stop-first"; empty: start-first where ports allow
-    std::vector<Connection> connections;
-    /// Hash over the members that may change without a restart, as the controller serialised them; empty
-    /// while all of them are defaults. Part of the set's digest, so that a change of them travels.
-    std::string settings_digest;
+    /// Of an update: "start-first" (where fixed host ports allow) or "stop-first"; empty: start-first.
+    std::string update_order;
     bool operator==(const DesiredPlacement&) const = default;
 };
 
@@ -146,8 +120,8 @@ struct Desired {
     std::vector<DesiredPlacement> upsert;
     std::vector<PlacementId> remove;
 };
-/// Digest of a desired set: SHA-256 hex over the sorted lines "<placement> <digest> <run 0|1> <generation>[
-/// <settings_digest>]\n".
+/// Digest of a desired set: SHA-256 hex over the sorted lines "<placement> <digest> <run 0|1>
+/// <generation>\n".
 std::string desired_digest(const std::map<PlacementId, DesiredPlacement>& set);
 
 struct Accepted {

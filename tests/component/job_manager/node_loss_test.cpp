@@ -235,6 +235,7 @@ TEST_CASE("a drained node's work moves without a gap", "[job_manager][loss]") {
 TEST_CASE("a drain stops an exclusive component before its new copy is placed", "[job_manager][loss]") {
     World world;
     run_on_first(world, "job", with_rule(worker("job", "memory: 1Gi"), "exclusive"));
+    CHECK(world.desired("edge-1", "worker").update_order == "stop-first");
     auto nodes = three();
     nodes[0].cordoned = true;
     nodes[0].draining = true;

@@ -65,6 +65,24 @@ TEST_CASE(
     CHECK(world.engine.names("running") == std::vector<std::string>{"icos-hello-p1-0-web-1"});
 }
 
+TEST_CASE("a stop-first update stops the old generation before the new one starts", "[agent][update]") {
+    AgentWorld world;
+    world.start_agent();
+    world.want({make_placement("p1", "aaaa0001", {{"web"}})});
+    DesiredPlacement next = make_placement("p1", "bbbb0002", {{"web", kNew}});
+    next.update_order = "stop-first";
+
+    world.want({next}, Duration(10'000));
+
+    const auto& journal = world.engine.journal;
+    CHECK(
+        position(journal, "stop icos-hello-p1-0-web-1") <
+        position(journal, "start icos-hello-p1-0-web-1-gbbbb0002")
+    );
+    CHECK(world.seen("p1").digest == "bbbb0002");
+    CHECK(world.state_of("p1") == "running");
+}
+
 TEST_CASE("while an update's image cannot be had, the old generation goes on", "[agent][update]") {
     AgentWorld world;
     world.start_agent();
