@@ -20,6 +20,14 @@ Error not_kept(const App& app, std::uint64_t generation) {
     };
 }
 
+Error not_written(const std::string& name, std::uint64_t generation) {
+    return Error{
+        store_errc::busy,
+        "generation " + std::to_string(generation) + " of " + name + " is still being written",
+        "try again in a moment"
+    };
+}
+
 }  // namespace
 
 Task<Result<std::map<std::uint64_t, std::string>>> JobService::kept_texts(AppId id) {
@@ -52,11 +60,7 @@ Task<Result<std::string>> JobService::text_of_generation(
     const auto again = find(project, name);
     if (again.has_error()) co_return again.error();
     if (!(*again)->stored_generations.contains(generation)) co_return not_kept(**again, generation);
-    co_return Error{
-        store_errc::busy,
-        "generation " + std::to_string(generation) + " of " + name + " is still being written",
-        "try again in a moment"
-    };
+    co_return not_written(name, generation);
 }
 
 Task<Result<std::pair<std::uint64_t, std::string>>> JobService::text_before(AppId id) {
@@ -64,10 +68,16 @@ Task<Result<std::pair<std::uint64_t, std::string>>> JobService::text_before(AppI
     const std::string name = app->name;
     const std::uint64_t current = app->generation;
     const std::string text = app->text;
+    const auto known = app->stored_generations;
     auto texts = co_await kept_texts(id);
     if (texts.has_error()) co_return texts.error();
-    for (auto it = texts->rbegin(); it != texts->rend(); ++it) {
-        if (it->first < current && it->second != text) co_return std::pair(it->first, std::move(it->second));
+    for (auto it = known.rbegin(); it != known.rend(); ++it) {
+        const std::uint64_t generation = it->first;
+        if (generation == current) continue;
+        const auto found = texts->find(generation);
+        // Never skipped: the one after it is not what was asked for.
+        if (found == texts->end()) co_return not_written(name, generation);
+        if (found->second != text) co_return std::pair(generation, std::move(found->second));
     }
     co_return Error{
         errc::nothing_to_undo,

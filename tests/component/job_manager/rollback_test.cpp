@@ -266,6 +266,30 @@ TEST_CASE("generations stored without time and actor are listed and can be undon
     CHECK(descriptor_of(world, "3") == hello());
 }
 
+TEST_CASE("undo means the one before what is current when its turn comes", "[job_manager]") {
+    World world;
+    world.fleet().set({ready_node("edge-1")});
+    world.apply("hello", hello());
+    world.apply("hello", hello("demo/web:2"));
+    std::vector<unsigned> answers;
+    TaskGroup group(world.runtime);
+    const auto send = [](World& w, http::Request request, std::vector<unsigned>& out) -> Task<> {
+        const http::Response response = co_await w.router->dispatch(std::move(request));
+        out.push_back(response.status);
+    };
+    // The undo reads the store while the apply gets in before it.
+    auto back = world.request(http::Method::post, "/api/v1/apps/hello/rollback");
+    group.spawn("undo", send(world, std::move(back), answers));
+    auto next = world.request(http::Method::put, "/api/v1/apps/hello", hello("demo/web:3"));
+    group.spawn("apply", send(world, std::move(next), answers));
+    world.settle();
+
+    CHECK(answers == std::vector<unsigned>{200, 200});
+    REQUIRE(descriptor_of(world, "3") == hello("demo/web:3"));
+    CHECK(number(world.app("hello"), "generation") == 4);
+    CHECK(descriptor_of(world, "4") == hello("demo/web:2"));
+}
+
 TEST_CASE("a trial of an undo shows what would happen and changes nothing", "[job_manager]") {
     World world;
     world.fleet().set({ready_node("edge-1")});
