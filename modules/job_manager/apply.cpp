@@ -40,6 +40,11 @@ std::vector<descriptor::Diagnostic> warnings_of(std::vector<descriptor::Diagnost
 Result<App*> JobService::admit(const ApplyCommand& command) {
     if (const auto writable = check_writable(); writable.has_error()) return writable.error();
     App* app = state_.find(command.project, command.name);
+    if (!command.only.value.empty() && (app == nullptr || app->id != command.only)) {
+        return Error{
+            errc::not_found, command.name + " was deleted meanwhile", "icos get apps lists what there is"
+        };
+    }
     if (app != nullptr && app->desired == Desired::deleted) {
         return Error{
             errc::deleting,
@@ -161,18 +166,17 @@ App& JobService::accept(
     app.description = application->description;
     app.updated_at = ports_.runtime.wall();
     app.text = command.text;
-    app.stored_generations.insert(app.generation);
     app.waiting.clear();
     const std::size_t components = application->components.size();
+    const RevisionInfo info{app.updated_at, command.actor, static_cast<std::uint32_t>(components)};
+    app.stored_generations.insert_or_assign(app.generation, info);
     app.revisions[app.generation] = std::move(application);
     step.apps.insert(app.id);
-    step.revisions.push_back(revision_row(app.id, app.generation, app.text));
-    step.events.push_back(app_event(
-        app,
-        "accepted",
-        "generation " + std::to_string(app.generation) + " accepted, " + counted(components, "component"),
-        command.actor
-    ));
+    step.revisions.push_back(revision_row(app.id, app.generation, app.text, info));
+    std::string message =
+        "generation " + std::to_string(app.generation) + " accepted, " + counted(components, "component");
+    if (command.back_to) message += ", goes back to generation " + std::to_string(*command.back_to);
+    step.events.push_back(app_event(app, "accepted", std::move(message), command.actor));
     step.accepted.push_back({app.id, app.project, app.name, app.generation});
     claims_changed();
     return app;

@@ -6,7 +6,7 @@
 namespace icos::job_manager {
 
 const ErrorDomain& app_domain() noexcept {
-    static constexpr std::array<ErrorEntry, 9> entries{{
+    static constexpr std::array<ErrorEntry, 11> entries{{
         {"not_found", ErrorKind::not_found},
         {"component_not_found", ErrorKind::not_found},
         {"deleting", ErrorKind::conflict},
@@ -16,6 +16,8 @@ const ErrorDomain& app_domain() noexcept {
         {"invalid_query", ErrorKind::invalid},
         {"ambiguous", ErrorKind::conflict},
         {"busy", ErrorKind::busy},
+        {"no_such_generation", ErrorKind::not_found},
+        {"nothing_to_undo", ErrorKind::conflict},
     }};
     static const ErrorDomain domain("app", entries);
     return domain;

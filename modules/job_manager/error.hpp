@@ -7,7 +7,8 @@ namespace icos::job_manager {
 /// app.not_found, app.component_not_found, app.deleting (409, an application on its way out),
 /// app.name_mismatch (422), app.changed (412, If-Match did not hold), app.not_placed (409, nothing of it has
 /// a node), app.invalid_query (400), app.ambiguous (409, several components or services match), app.busy
-/// (429, too many changes wait).
+/// (429, too many changes wait), app.no_such_generation (404, not kept), app.nothing_to_undo (409, no kept
+/// generation differs from the current one).
 enum class errc {
     not_found = 1,
     component_not_found,
@@ -18,6 +19,8 @@ enum class errc {
     invalid_query,
     ambiguous,
     busy,
+    no_such_generation,
+    nothing_to_undo,
 };
 const ErrorDomain& app_domain() noexcept;
 inline boost::system::error_code make_error_code(errc e) noexcept {

@@ -19,6 +19,16 @@ struct JobService::Outcome {
     Signal done;
 };
 
+namespace {
+
+std::optional<std::uint32_t> count_components(const std::string& text) {
+    const descriptor::Parsed parsed = descriptor::parse(text);
+    if (!parsed.application) return std::nullopt;
+    return static_cast<std::uint32_t>(parsed.application->components.size());
+}
+
+}  // namespace
+
 /// What the store holds, parsed.
 struct JobService::Loaded {
     std::vector<App> apps{};
@@ -212,20 +222,21 @@ Task<Result<JobService::Loaded>> JobService::load() {
             used[placement->app].insert(placement->generation);
             loaded.placements.push_back(std::move(*placement));
         }
-        std::map<AppId, std::map<std::uint64_t, std::string>> texts;
+        std::map<AppId, std::map<std::uint64_t, StoredRevision>> stored;
         for (const Row& row : revisions) {
             auto revision = read_revision(row);
             if (revision.has_error()) return revision.error();
-            texts[revision->app].emplace(revision->generation, std::move(revision->text));
+            auto& own = stored[revision->app];
+            own.emplace(revision->generation, std::move(*revision));
         }
         for (const Row& row : apps) {
             auto app = read_app(row);
             if (app.has_error()) return app.error();
-            auto& own = texts[app->id];
+            auto& own = stored[app->id];
             auto needed = used[app->id];
             needed.insert(app->generation);
             for (const std::uint64_t generation : needed) {
-                auto parsed = descriptor::parse(own[generation]);
+                auto parsed = descriptor::parse(own[generation].text);
                 if (!parsed.application) {
                     return Error{
                         store_errc::corrupt,
@@ -239,8 +250,12 @@ Task<Result<JobService::Loaded>> JobService::load() {
                     std::make_shared<const descriptor::Application>(std::move(*parsed.application))
                 );
             }
-            for (const auto& [generation, text] : own) app->stored_generations.insert(generation);
-            app->text = std::move(own[app->generation]);
+            app->text = own[app->generation].text;
+            for (auto& [generation, revision] : own) {
+                // Earlier versions did not store the number.
+                if (!revision.info.components) revision.info.components = count_components(revision.text);
+                app->stored_generations.emplace(generation, std::move(revision.info));
+            }
             loaded.apps.push_back(std::move(*app));
         }
         return loaded;

@@ -57,6 +57,17 @@ struct ApplyCommand {
     std::string actor{};
     std::optional<std::string> if_match{};
     bool dry_run = false;
+    AppId only{};                            ///< only if the name still is this application's
+    std::optional<std::uint64_t> back_to{};  ///< the generation whose text this is, for the event
+};
+
+struct RollbackCommand {
+    std::string project = "default";
+    std::string name{};
+    std::optional<std::uint64_t> generation{};  ///< default: the newest whose text is not the current one
+    std::string actor{};
+    std::optional<std::string> if_match{};
+    bool dry_run = false;
 };
 
 enum class ApplyResult { created, updated, unchanged, dry_run };
@@ -100,6 +111,12 @@ public:
         Desired desired,
         std::optional<std::string> if_match,
         std::string actor
+    );
+    /// Applies the text of a kept generation as a new one.
+    Task<Result<ApplyAnswer>> roll_back(RollbackCommand command);
+    /// app.no_such_generation if it is not kept.
+    Task<Result<std::string>> text_of_generation(
+        std::string project, std::string name, std::uint64_t generation
     );
     Task<Result<boost::json::array>> explain(std::string project, std::string name, std::string component);
 
@@ -196,6 +213,10 @@ private:
     /// Ends moves whose new copies are ready, and takes back those whose old node returned first.
     void settle_moves(Step& step);
     void settle_moves(App& app, Step& step);
+
+    // Rolling back (rollback.cpp).
+    Task<Result<std::map<std::uint64_t, std::string>>> kept_texts(AppId id);
+    Task<Result<std::pair<std::uint64_t, std::string>>> text_before(AppId id);
 
     // Reconciling (reconcile.cpp).
     Task<> reconcile();

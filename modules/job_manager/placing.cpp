@@ -221,7 +221,7 @@ void JobService::forget_if_gone(App& app, Step& step) {
     step.events.push_back(app_event(app, "deleted", "gone from every node"));
     step.deleted.push_back({app.id, app.project, app.name});
     step.apps.insert(app.id);
-    for (const std::uint64_t generation : app.stored_generations) {
+    for (const auto& [generation, info] : app.stored_generations) {
         step.revisions.push_back(revision_removal(app.id, generation));
     }
     state_.remove(AppId(app.id));
@@ -232,7 +232,8 @@ void JobService::forget_old_revisions(App& app, Step& step) {
     std::erase_if(app.revisions, [&](const auto& entry) { return !used.contains(entry.first); });
     const std::uint64_t keep = settings_.keep_generations;
     const std::uint64_t oldest = app.generation > keep ? app.generation - keep + 1 : 1;
-    std::erase_if(app.stored_generations, [&](std::uint64_t generation) {
+    std::erase_if(app.stored_generations, [&](const auto& entry) {
+        const std::uint64_t generation = entry.first;
         if (generation >= oldest || used.contains(generation)) return false;
         step.revisions.push_back(revision_removal(app.id, generation));
         return true;

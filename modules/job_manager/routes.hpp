@@ -18,12 +18,16 @@
 namespace icos::job_manager {
 
 void add_app_routes(http::Router& router, Runtime& runtime, JobService& service);
+void add_generation_routes(http::Router& router, JobService& service);
 void add_list_routes(http::Router& router, JobService& service);
 void add_event_routes(http::Router& router, Runtime& runtime, Store& store, TaskGroup& tasks);
 void add_log_routes(http::Router& router, Runtime& runtime, JobService& service, TaskGroup& tasks);
 void add_exec_routes(http::Router& router, Runtime& runtime, JobService& service, TaskGroup& tasks);
 
 std::string project_of(const http::Request& request);
+std::optional<std::string> if_match(const http::Request& request);
+/// What applying answers: docs/api/native.md, PUT /api/v1/apps/{name}.
+http::Response to_response(ApplyAnswer answer);
 /// A number of the query, at most `most`; app.invalid_query if it is none.
 Result<std::optional<std::uint64_t>> number_in_query(
     const http::Request& request, std::string_view key, std::uint64_t most

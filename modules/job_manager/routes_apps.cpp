@@ -16,12 +16,6 @@ using http::Response;
 /// The descriptor's own limit is 1 MiB and has a better message than a cut connection: let a little more in.
 constexpr std::size_t kDescriptorBody = (1U << 20U) + (64U << 10U);
 
-std::optional<std::string> if_match(const Request& request) {
-    const auto header = request.headers.find("If-Match");
-    if (header == request.headers.end()) return std::nullopt;
-    return header->second;
-}
-
 std::string_view word(ApplyResult result) {
     switch (result) {
         case ApplyResult::created:
@@ -46,16 +40,7 @@ Task<Result<Response>> put_app(JobService& service, Request request) {
     command.dry_run = request.query_flag("dry_run");
     auto applied = co_await service.apply(std::move(command));
     if (applied.has_error()) co_return applied.error();
-    json::object body{
-        {"result", word(applied->result)},
-        {"app", std::move(applied->app)},
-        {"warnings", json::parse(descriptor::to_json(applied->warnings))},
-    };
-    if (applied->result == ApplyResult::dry_run) body["explanations"] = std::move(applied->explanations);
-    Response response =
-        Response::json(json::serialize(body), applied->result == ApplyResult::created ? 201 : 200);
-    if (!applied->etag.empty()) response.headers["ETag"] = applied->etag;
-    co_return response;
+    co_return to_response(std::move(*applied));
 }
 
 Response show_app(const JobService& service, const App& app) {
@@ -113,6 +98,25 @@ Task<Result<Response>> validate(Runtime& runtime, Request request) {
 }
 
 }  // namespace
+
+std::optional<std::string> if_match(const Request& request) {
+    const auto header = request.headers.find("If-Match");
+    if (header == request.headers.end()) return std::nullopt;
+    return header->second;
+}
+
+Response to_response(ApplyAnswer answer) {
+    json::object body{
+        {"result", word(answer.result)},
+        {"app", std::move(answer.app)},
+        {"warnings", json::parse(descriptor::to_json(answer.warnings))},
+    };
+    if (answer.result == ApplyResult::dry_run) body["explanations"] = std::move(answer.explanations);
+    Response response =
+        Response::json(json::serialize(body), answer.result == ApplyResult::created ? 201 : 200);
+    if (!answer.etag.empty()) response.headers["ETag"] = answer.etag;
+    return response;
+}
 
 void add_app_routes(http::Router& router, Runtime& runtime, JobService& service) {
     using http::Access;

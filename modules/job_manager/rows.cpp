@@ -180,8 +180,12 @@ Change to_row(const Placement& placement) {
     return {kPlacementKind, placement.id.value, json::serialize(body)};
 }
 
-Change revision_row(const AppId& app, std::uint64_t generation, const std::string& text) {
-    const json::object body{{"text", text}};
+Change revision_row(
+    const AppId& app, std::uint64_t generation, const std::string& text, const RevisionInfo& info
+) {
+    json::object body{{"text", text}, {"actor", info.actor}};
+    if (info.at) body["at_ms"] = to_ms(*info.at);
+    if (info.components) body["components"] = *info.components;
     return {kRevisionKind, app.value + "/" + std::to_string(generation), json::serialize(body)};
 }
 
@@ -252,7 +256,12 @@ Result<StoredRevision> read_revision(const Row& row) {
         revision.app = AppId{row.id.substr(0, slash)};
         revision.generation = std::stoull(row.id.substr(slash + 1));
         const json::value parsed = json::parse(row.body);
-        revision.text = text_of(parsed.as_object(), "text");
+        const json::object& object = parsed.as_object();
+        revision.text = text_of(object, "text");
+        revision.info.actor = text_of(object, "actor");
+        if (object.contains("at_ms")) revision.info.at = time_of(object, "at_ms");
+        if (object.contains("components"))
+            revision.info.components = number_of<std::uint32_t>(object, "components");
         return revision;
     } catch (const std::exception& e) {
         return corrupt(row, e.what());

@@ -14,13 +14,16 @@ inline constexpr const char* kPlacementKind = "placement";
 
 Change to_row(const App& app);
 Change to_row(const Placement& placement);
-Change revision_row(const AppId& app, std::uint64_t generation, const std::string& text);
+Change revision_row(
+    const AppId& app, std::uint64_t generation, const std::string& text, const RevisionInfo& info = {}
+);
 Change revision_removal(const AppId& app, std::uint64_t generation);
 
 struct StoredRevision {
     AppId app{};
     std::uint64_t generation = 0;
     std::string text{};
+    RevisionInfo info{};
 };
 Result<App> read_app(const Row& row);
 Result<Placement> read_placement(const Row& row);

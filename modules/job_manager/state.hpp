@@ -35,6 +35,13 @@ struct Overlay {
 
 using ReplicaKey = std::pair<std::string, std::uint32_t>;  ///< component, replica
 
+/// What is known of a stored generation beside its text. Rows of earlier versions lack time and actor.
+struct RevisionInfo {
+    std::optional<WallTime> at{};
+    std::string actor{};
+    std::optional<std::uint32_t> components{};
+};
+
 struct App {
     AppId id{};
     std::string project{};
@@ -52,8 +59,8 @@ struct App {
     std::uint32_t replicas = 0;  ///< of the last plan
 
     // Beside the row:
-    std::string text{};  ///< of the current generation
-    std::set<std::uint64_t> stored_generations{};
+    std::string text{};                                          ///< of the current generation
+    std::map<std::uint64_t, RevisionInfo> stored_generations{};  ///< their texts are in the store only
     /// The current generation and those that placements still run.
     std::map<std::uint64_t, std::shared_ptr<const descriptor::Application>> revisions{};
     std::map<ReplicaKey, ReplicaDecision> waiting{

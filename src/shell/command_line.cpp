@@ -137,6 +137,74 @@ void add_change(
     });
 }
 
+void add_rollout_verb(
+    CLI::App& rollout,
+    Chosen& chosen,
+    const char* verb,
+    const char* help,
+    const char* generation_flag,  ///< empty = it takes none
+    const char* generation_help,
+    bool waits,
+    const char* examples,
+    Task<int> (*run)(Context&, RolloutOptions)
+) {
+    auto* command = rollout.add_subcommand(verb, help);
+    auto options = std::make_shared<RolloutOptions>();
+    auto timeout = std::make_shared<std::string>("5m");
+    command->add_option("app", options->app, "application")->required();
+    if (*generation_flag != '\0') command->add_option(generation_flag, options->generation, generation_help);
+    if (waits) {
+        command->add_flag("--wait", options->wait, "wait until it runs, showing progress");
+        command->add_option("--timeout", *timeout, "how long --wait waits")->capture_default_str();
+    }
+    command->footer(examples);
+    command->callback([=, &chosen] {
+        options->timeout = to_duration(*timeout, "--timeout");
+        chosen.online = [=](Context& context) { return run(context, *options); };
+    });
+}
+
+void add_rollout(CLI::App& root, Chosen& chosen) {
+    auto* rollout = root.add_subcommand("rollout", "Follow a change, list generations, go back to one");
+    rollout->require_subcommand(1);
+    rollout->footer("Example:\n  icos rollout undo hello --wait");
+    add_rollout_verb(
+        *rollout,
+        chosen,
+        "status",
+        "How far the current generation is",
+        "",
+        "",
+        true,
+        "Exit code 5 if --wait timed out. Examples:\n"
+        "  icos rollout status hello\n  icos rollout status hello --wait --timeout 2m",
+        rollout_status
+    );
+    add_rollout_verb(
+        *rollout,
+        chosen,
+        "history",
+        "The generations that are kept, newest first",
+        "--generation",
+        "print the descriptor of this one",
+        false,
+        "Examples:\n  icos rollout history hello\n  icos rollout history hello --generation 3 > hello.yaml",
+        rollout_history
+    );
+    add_rollout_verb(
+        *rollout,
+        chosen,
+        "undo",
+        "Apply the descriptor of an earlier generation as a new one",
+        "--to-generation",
+        "default: the one before the current with another descriptor",
+        true,
+        "Only what differs restarts. Examples:\n"
+        "  icos rollout undo hello --wait\n  icos rollout undo hello --to-generation 3",
+        rollout_undo
+    );
+}
+
 void add_reading(CLI::App& root, Chosen& chosen) {
     auto* get_command =
         root.add_subcommand("get", "List apps, components, placements, clusters, nodes, tokens or events");
@@ -389,6 +457,7 @@ int run(int argc, char** argv) {
     add_change(root, chosen, "stop", "Stop an application; its volumes and networks stay", stop);
     add_change(root, chosen, "start", "Start a stopped application", start);
     add_change(root, chosen, "delete", "Stop and remove an application with all that belongs to it", remove);
+    add_rollout(root, chosen);
     add_streams(root, chosen);
     add_nodes(root, chosen);
     try {

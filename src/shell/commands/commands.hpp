@@ -2,6 +2,7 @@
 #pragma once
 #include "context.hpp"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -76,6 +77,19 @@ struct ChangeOptions {
 Task<int> stop(Context& context, ChangeOptions options);
 Task<int> start(Context& context, ChangeOptions options);
 Task<int> remove(Context& context, ChangeOptions options);
+
+struct RolloutOptions {
+    std::string app;
+    std::optional<std::uint64_t> generation;
+    bool wait = false;
+    Duration timeout{300'000};
+};
+/// With `wait` what `apply --wait` prints; otherwise what `status` does.
+Task<int> rollout_status(Context& context, RolloutOptions options);
+/// The kept generations, or with `generation` the text of that one.
+Task<int> rollout_history(Context& context, RolloutOptions options);
+/// Back to `generation`, or to the one before.
+Task<int> rollout_undo(Context& context, RolloutOptions options);
 
 /// `target` is APP or APP/COMPONENT.
 Task<int> explain(Context& context, std::string target);

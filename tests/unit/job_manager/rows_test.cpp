@@ -116,6 +116,27 @@ TEST_CASE("a descriptor's text is stored whatever it contains", "[job_manager]")
     CHECK(revision_removal(AppId{"a1"}, 12).id == "a1/12");
 }
 
+TEST_CASE("a generation is stored with its time, actor and number of components", "[job_manager]") {
+    const RevisionInfo info{from_ms(1'700'000'000'123), "token:ops", 3};
+
+    const auto read = read_revision(row(revision_row(AppId{"a1"}, 2, "text", info)));
+
+    REQUIRE(read.has_value());
+    CHECK(read->info.at == info.at);
+    CHECK(read->info.actor == "token:ops");
+    CHECK(read->info.components == 3);
+}
+
+TEST_CASE("a generation of which only the text was stored has neither time nor actor", "[job_manager]") {
+    const auto read = read_revision(Row{"app_revision", "a1/2", R"({"text":"t"})", 1});
+
+    REQUIRE(read.has_value());
+    CHECK(read->text == "t");
+    CHECK_FALSE(read->info.at);
+    CHECK(read->info.actor.empty());
+    CHECK_FALSE(read->info.components);
+}
+
 TEST_CASE("a row that does not fit is an error that names it", "[job_manager]") {
     for (const char* body :
          {"",
