@@ -192,6 +192,7 @@ void add_reading(CLI::App& root, Chosen& chosen) {
     events_command->add_option(
         "--kind", events_options->kind, "exact kind, or a prefix that ends with a dot: node."
     );
+    events_command->add_option("--actor", events_options->actor, "only what this caller or module did");
     events_command->add_option("--layer", events_options->layer, "runtime, security or intelligence");
     events_command->add_option("--since", events_options->since, "RFC 3339 or a duration like 10m");
     events_command->add_option("--limit", events_options->limit, "at most this many");

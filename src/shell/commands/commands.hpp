@@ -85,6 +85,7 @@ struct EventsOptions {
     std::string node;
     std::string kind;
     std::string layer;
+    std::string actor;
     std::string since;
     std::int64_t limit = 0;
     bool watch = false;

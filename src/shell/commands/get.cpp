@@ -234,7 +234,7 @@ Task<Result<boost::json::array>> all_items(Context& context, std::string target)
 
 Task<int> get(Context& context, GetOptions options) {
     if (options.kind == "events" || options.kind == "event") {
-        EventsOptions events_options{options.app, options.node, {}, {}, options.since, options.limit, false};
+        EventsOptions events_options{options.app, options.node, {}, {}, {}, options.since, options.limit, false};
         co_return co_await events(context, std::move(events_options));
     }
     const Kind* kind = find_kind(options.kind);
