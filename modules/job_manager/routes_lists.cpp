@@ -198,7 +198,9 @@ void add_list_routes(http::Router& router, Runtime& runtime, Store& store, JobSe
         "/api/v1/apps",
         Access::read,
         "List applications",
-        [&runtime, &store, &service](Request request) { return apps(runtime, store, service, std::move(request)); }
+        [&runtime, &store, &service](Request request) {
+            return apps(runtime, store, service, std::move(request));
+        }
     });
     list("/api/v1/components", "List components", list_components);
     list("/api/v1/placements", "List placements", list_placements);

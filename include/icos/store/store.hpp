@@ -39,7 +39,9 @@ struct Change {
 };
 
 /// Kinds whose past is kept: what people ask about, and nothing that holds a secret or a descriptor's text.
-inline bool has_history(std::string_view kind) noexcept { return kind == "app" || kind == "node"; }
+inline bool has_history(std::string_view kind) noexcept {
+    return kind == "app" || kind == "node";
+}
 
 enum class Layer { runtime, security, intelligence };
 std::string_view to_string(Layer layer) noexcept;
@@ -78,7 +80,7 @@ struct EventFilter {
     std::string project;  ///< empty = all
     std::string app;
     std::string node;
-    std::string kind;  ///< exact, or a prefix that ends with '.'
+    std::string kind;     ///< exact, or a prefix that ends with '.'
     std::string actor{};  ///< who did it
     std::optional<Layer> layer;
     std::optional<WallTime> since;

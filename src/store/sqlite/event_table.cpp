@@ -72,8 +72,9 @@ std::vector<Event> read_all(Statement& query) {
 }  // namespace
 
 EventTable::State EventTable::state() {
-    Statement& query =
-        connection_.prepare("SELECT last_version, last_event, first_event, event_bytes, history_from_ms FROM state");
+    Statement& query = connection_.prepare(
+        "SELECT last_version, last_event, first_event, event_bytes, history_from_ms FROM state"
+    );
     State state;
     if (query.step()) {
         state.last_version = static_cast<std::uint64_t>(query.integer(0));
@@ -88,7 +89,10 @@ EventTable::State EventTable::state() {
 
 void EventTable::set_state(const State& state) {
     connection_
-        .prepare("UPDATE state SET last_version = ?1, last_event = ?2, first_event = ?3, event_bytes = ?4, history_from_ms = ?5")
+        .prepare(
+            "UPDATE state SET last_version = ?1, last_event = ?2, first_event = ?3, event_bytes = ?4, "
+            "history_from_ms = ?5"
+        )
         .bind(1, static_cast<std::int64_t>(state.last_version))
         .bind(2, static_cast<std::int64_t>(state.last_event))
         .bind(3, static_cast<std::int64_t>(state.first_event))

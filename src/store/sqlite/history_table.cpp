@@ -16,14 +16,14 @@ void HistoryTable::begin() {
 
 void HistoryTable::insert(const Change& change, std::uint64_t version, WallTime at) {
     // The last of several changes of one resource in a commit is its image.
-    Statement& insert =
-        change.body
-            ? connection_.prepare(
-                  "INSERT OR REPLACE INTO history (kind, id, version, at_ms, body) VALUES (?1, ?2, ?3, ?4, ?5)"
-              )
-            : connection_.prepare(
-                  "INSERT OR REPLACE INTO history (kind, id, version, at_ms, body) VALUES (?1, ?2, ?3, ?4, NULL)"
-              );
+    Statement& insert = change.body ? connection_.prepare(
+                                          "INSERT OR REPLACE INTO history (kind, id, version, at_ms, body) "
+                                          "VALUES (?1, ?2, ?3, ?4, ?5)"
+                                      )
+                                    : connection_.prepare(
+                                          "INSERT OR REPLACE INTO history (kind, id, version, at_ms, body) "
+                                          "VALUES (?1, ?2, ?3, ?4, NULL)"
+                                      );
     insert.bind(1, change.kind).bind(2, change.id).bind(3, static_cast<std::int64_t>(version));
     insert.bind(4, to_ms(at));
     if (change.body) insert.bind(5, *change.body);
