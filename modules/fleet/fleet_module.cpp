@@ -105,9 +105,16 @@ FleetModule::Parts::Parts(FleetModule& module, ModuleContext& context, Certifica
       tokens(context.runtime, journal, module.settings_, authority),
       joins(context.runtime, journal, module.settings_, authority, [&module] { module.topology_changed(); }),
       links(context.runtime, context.store, journal, nodes, module.settings_),
-      routes(Routes::Services{context.runtime, journal, nodes, tokens, joins, links, [&module] {
-                                  return module.claims();
-                              }}) {}
+      routes(Routes::Services{
+          context.runtime,
+          context.store,
+          journal,
+          nodes,
+          tokens,
+          joins,
+          links,
+          [&module] { return module.claims(); }
+      }) {}
 
 Result<void> FleetModule::configure(ModuleContext& context) {
     runtime_ = &context.runtime;

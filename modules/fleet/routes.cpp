@@ -60,6 +60,29 @@ ClaimSum claim_of(const std::map<NodeId, ClaimSum>& claims, const NodeId& node) 
     return found == claims.end() ? ClaimSum{} : found->second;
 }
 
+/// `?at=`: RFC 3339, or a duration before now.
+Result<std::optional<WallTime>> at_of(const Request& request, WallTime now) {
+    const std::string_view text = request.query_or("at", "");
+    if (text.empty()) return std::optional<WallTime>{};
+    if (const auto time = parse_rfc3339(text)) return time;
+    if (const auto ago = parse_duration(text)) return std::optional<WallTime>{now - *ago};
+    return Error{
+        http::errc::bad_request,
+        "?at=" + std::string(text) + " is neither a time nor a duration",
+        "10m, 2h or 2026-11-24T04:03:31Z"
+    };
+}
+
+/// What the node's row said; what is measured, not recorded, is left out.
+json::object recorded_json(const NodeEntry& entry) {
+    json::object out = node_to_json(entry, {}, {});
+    for (const char* member :
+         {"cpu_free_milli", "memory_free_bytes", "placements", "last_seen_ms_ago", "round_trip_ms"}) {
+        out.erase(member);
+    }
+    return out;
+}
+
 std::string header(const Request& request, std::string_view name) {
     const auto found = request.headers.find(name);
     return found == request.headers.end() ? std::string() : found->second;
@@ -119,7 +142,29 @@ Response Routes::node_response(const NodeEntry& entry) const {
     return response;
 }
 
+Routes::Answer Routes::nodes_at(Request request, WallTime at) {
+    const auto rows = co_await s_.store.history(std::string(kNodeRow), at);
+    if (rows.has_error()) co_return rows.error();
+    std::vector<NodeEntry> entries;
+    for (const Row& row : *rows) {
+        Result<NodeRecord> record = node_from_row(row.id, row.body);
+        if (record.has_error()) co_return record.error();
+        NodeEntry entry;
+        entry.life.state = record->state;
+        entry.life.last_seen = record->last_seen;
+        entry.record = std::move(*record);
+        entries.push_back(std::move(entry));
+    }
+    std::vector<std::pair<std::string, const NodeEntry*>> sorted;
+    for (const NodeEntry& entry : entries) sorted.emplace_back(entry.record.name, &entry);
+    std::sort(sorted.begin(), sorted.end());
+    co_return page<NodeEntry>(sorted, request, recorded_json);
+}
+
 Routes::Answer Routes::list_nodes(Request request) {
+    const auto at = at_of(request, s_.runtime.wall());
+    if (at.has_error()) co_return at.error();
+    if (*at) co_return co_await nodes_at(std::move(request), **at);
     std::vector<std::pair<std::string, const NodeEntry*>> sorted;
     for (const auto& [id, entry] : s_.journal.state().nodes()) sorted.emplace_back(entry.record.name, &entry);
     std::sort(sorted.begin(), sorted.end());

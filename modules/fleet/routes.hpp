@@ -16,6 +16,7 @@ class Routes {
 public:
     struct Services {
         Runtime& runtime;
+        Store& store;
         Journal& journal;
         NodeService& nodes;
         TokenService& tokens;
@@ -31,6 +32,7 @@ public:
 private:
     using Answer = Task<Result<http::Response>>;
     Answer list_nodes(http::Request request);
+    Answer nodes_at(http::Request request, WallTime at);
     Answer get_node(http::Request request);
     Answer patch_node(http::Request request);
     Answer delete_node(http::Request request);

@@ -217,7 +217,7 @@ Task<Result<Response>> get_logs(Runtime& runtime, JobService& service, TaskGroup
     query.component = request.query_or("component", "");
     query.service = request.query_or("service", "");
     query.follow = request.query_flag("follow");
-    const auto since = since_in_query(request, runtime.wall());
+    const auto since = time_in_query(request, "since", runtime.wall());
     if (since.has_error()) co_return since.error();
     if (*since) query.since_ms = to_ms(**since);
     const auto tail = number_in_query(request, "tail", 1'000'000);

@@ -19,7 +19,7 @@ namespace icos::job_manager {
 
 void add_app_routes(http::Router& router, Runtime& runtime, JobService& service);
 void add_generation_routes(http::Router& router, JobService& service);
-void add_list_routes(http::Router& router, JobService& service);
+void add_list_routes(http::Router& router, Runtime& runtime, Store& store, JobService& service);
 void add_event_routes(http::Router& router, Runtime& runtime, Store& store, TaskGroup& tasks);
 void add_log_routes(http::Router& router, Runtime& runtime, JobService& service, TaskGroup& tasks);
 void add_exec_routes(http::Router& router, Runtime& runtime, JobService& service, TaskGroup& tasks);
@@ -32,8 +32,10 @@ http::Response to_response(ApplyAnswer answer);
 Result<std::optional<std::uint64_t>> number_in_query(
     const http::Request& request, std::string_view key, std::uint64_t most
 );
-/// `since`: RFC 3339, or a duration before now.
-Result<std::optional<WallTime>> since_in_query(const http::Request& request, WallTime now);
+/// `since`, `at`: RFC 3339, or a duration before now.
+Result<std::optional<WallTime>> time_in_query(
+    const http::Request& request, std::string_view key, WallTime now
+);
 
 /// One page of `items`, which come with ascending keys: those after `?after=`, at most `?limit=` (1000 by
 /// default).

@@ -46,6 +46,7 @@ Result<EventFilter> filter_of(const Request& request, WallTime now) {
     filter.app = request.query_or("app", "");
     filter.node = request.query_or("node", "");
     filter.kind = request.query_or("kind", "");
+    filter.actor = request.query_or("actor", "");
     const std::string_view layer = request.query_or("layer", "");
     if (!layer.empty()) {
         for (const Layer one : {Layer::runtime, Layer::security, Layer::intelligence}) {
@@ -58,7 +59,7 @@ Result<EventFilter> filter_of(const Request& request, WallTime now) {
             };
         }
     }
-    const auto since = since_in_query(request, now);
+    const auto since = time_in_query(request, "since", now);
     if (since.has_error()) return since.error();
     filter.since = *since;
     return filter;

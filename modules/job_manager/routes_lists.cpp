@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "routes.hpp"
+#include "rows.hpp"
 
 #include <boost/json/serialize.hpp>
 
@@ -13,6 +14,40 @@ namespace {
 namespace json = boost::json;
 using http::Request;
 using http::Response;
+
+/// What the application's row said: not what its components did.
+json::object recorded_json(const App& app) {
+    return {
+        {"id", app.id.value},
+        {"name", app.name},
+        {"project", app.project},
+        {"generation", app.generation},
+        {"desired", to_string(app.desired)},
+        {"state", to_string(app.state)},
+        {"since", to_rfc3339(app.since)},
+        {"created_at", to_rfc3339(app.created_at)},
+        {"updated_at", to_rfc3339(app.updated_at)},
+    };
+}
+
+Task<Result<Response>> apps_at(Store& store, Request request, WallTime at) {
+    auto page = Page::of(request);
+    if (page.has_error()) co_return page.error();
+    const auto rows = co_await store.history(std::string(kAppKind), at);
+    if (rows.has_error()) co_return rows.error();
+    const std::string project = project_of(request);
+    std::map<std::string, App> apps;
+    for (const Row& row : *rows) {
+        auto app = read_app(row);
+        if (app.has_error()) co_return app.error();
+        std::string name = app->name;
+        if (app->project == project) apps.insert_or_assign(std::move(name), std::move(*app));
+    }
+    for (const auto& [name, app] : apps) {
+        if (page->wants(name)) page->add(name, recorded_json(app));
+    }
+    co_return page->response();
+}
 
 Task<Result<Response>> list_apps(JobService& service, Request request) {
     auto page = Page::of(request);
@@ -76,6 +111,13 @@ Task<Result<Response>> list_placements(JobService& service, Request request) {
     co_return page->response();
 }
 
+Task<Result<Response>> apps(Runtime& runtime, Store& store, JobService& service, Request request) {
+    const auto at = time_in_query(request, "at", runtime.wall());
+    if (at.has_error()) co_return at.error();
+    if (*at) co_return co_await apps_at(store, std::move(request), **at);
+    co_return co_await list_apps(service, std::move(request));
+}
+
 }  // namespace
 
 std::string project_of(const Request& request) {
@@ -100,14 +142,14 @@ Result<std::optional<std::uint64_t>> number_in_query(
     return std::optional<std::uint64_t>{value};
 }
 
-Result<std::optional<WallTime>> since_in_query(const Request& request, WallTime now) {
-    const std::string_view text = request.query_or("since", "");
+Result<std::optional<WallTime>> time_in_query(const Request& request, std::string_view key, WallTime now) {
+    const std::string_view text = request.query_or(key, "");
     if (text.empty()) return std::optional<WallTime>{};
     if (const auto time = parse_rfc3339(text)) return time;
     if (const auto ago = parse_duration(text)) return std::optional<WallTime>{now - *ago};
     return Error{
         errc::invalid_query,
-        "?since=" + std::string(text) + " is neither a time nor a duration",
+        "?" + std::string(key) + "=" + std::string(text) + " is neither a time nor a duration",
         "10m, 2h or 2026-11-24T04:03:31Z"
     };
 }
@@ -139,7 +181,7 @@ Response Page::response() {
     return Response::json(json::serialize(body));
 }
 
-void add_list_routes(http::Router& router, JobService& service) {
+void add_list_routes(http::Router& router, Runtime& runtime, Store& store, JobService& service) {
     using http::Access;
     using http::Method;
     const auto list = [&](std::string pattern, std::string summary, auto handler) {
@@ -151,7 +193,15 @@ void add_list_routes(http::Router& router, JobService& service) {
             [&service, handler](Request request) { return handler(service, std::move(request)); }
         });
     };
-    list("/api/v1/apps", "List applications", list_apps);
+    router.add(http::Route{
+        Method::get,
+        "/api/v1/apps",
+        Access::read,
+        "List applications",
+        [&runtime, &store, &service](Request request) {
+            return apps(runtime, store, service, std::move(request));
+        }
+    });
     list("/api/v1/components", "List components", list_components);
     list("/api/v1/placements", "List placements", list_placements);
 }

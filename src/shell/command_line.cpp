@@ -219,6 +219,9 @@ void add_reading(CLI::App& root, Chosen& chosen) {
     get_command->add_option("--node", get_options->node, "only on this node");
     get_command->add_option("--since", get_options->since, "events: RFC 3339 or a duration like 10m");
     get_command->add_option("--limit", get_options->limit, "events: at most this many");
+    get_command->add_option(
+        "--at", get_options->at, "apps, nodes: as recorded at 14:03 (today), 10m ago or an RFC 3339 time"
+    );
     get_command->footer("Examples:\n  icos get nodes -o wide\n  icos get apps -o json | jq '.[].name'");
     get_command->callback([=, &chosen] {
         chosen.online = [=](Context& context) { return get(context, *get_options); };
@@ -260,6 +263,7 @@ void add_reading(CLI::App& root, Chosen& chosen) {
     events_command->add_option(
         "--kind", events_options->kind, "exact kind, or a prefix that ends with a dot: node."
     );
+    events_command->add_option("--actor", events_options->actor, "only what this caller or module did");
     events_command->add_option("--layer", events_options->layer, "runtime, security or intelligence");
     events_command->add_option("--since", events_options->since, "RFC 3339 or a duration like 10m");
     events_command->add_option("--limit", events_options->limit, "at most this many");

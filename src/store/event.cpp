@@ -19,6 +19,7 @@ bool EventFilter::matches(const Event& event) const {
     if (!project.empty() && event.project != project) return false;
     if (!app.empty() && event.app != app) return false;
     if (!node.empty() && event.node != node) return false;
+    if (!actor.empty() && event.actor != actor) return false;
     if (layer && event.layer != *layer) return false;
     if (since && event.at < *since) return false;
     if (kind.empty()) return true;

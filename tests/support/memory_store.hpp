@@ -31,6 +31,21 @@ public:
     std::uint64_t commits() const noexcept { return commits_; }
     void put(Row row) { rows_.insert_or_assign(Key{row.kind, row.id}, row); }
 
+    WallTime history_from{};  ///< before it the history is gone
+
+    Task<Result<std::vector<Row>>> history(std::string kind, WallTime at) override {
+        if (at < history_from) co_return Error{store_errc::history_gone, "not kept"};
+        std::map<std::string, Row> rows;
+        for (const auto& [row, when, is_removed] : images_) {
+            if (row.kind != kind || when > at) continue;
+            rows.erase(row.id);
+            if (!is_removed) rows.emplace(row.id, row);
+        }
+        std::vector<Row> out;
+        for (auto& [id, row] : rows) out.push_back(std::move(row));
+        co_return out;
+    }
+
     Task<Result<std::vector<Row>>> load(std::string kind) override { return load(this, std::move(kind)); }
 
     Task<Result<std::uint64_t>> commit(ChangeSet changes) override {
@@ -66,6 +81,11 @@ public:
     Task<> close() override { co_return; }
 
 private:
+    struct Image {
+        Row row{};
+        WallTime at{};
+        bool is_removed = false;
+    };
     struct Pending {
         explicit Pending(Runtime& runtime) : done(runtime) {}
         ChangeSet changes;
@@ -105,6 +125,10 @@ private:
         for (const auto& pending : batch) {
             for (Change& change : pending->changes.changes) {
                 const Key key{change.kind, change.id};
+                if (has_history(change.kind)) {
+                    Row row{change.kind, change.id, change.body.value_or(""), pending->version};
+                    images_.push_back({std::move(row), runtime_.wall(), !change.body});
+                }
                 if (change.body) {
                     rows_.insert_or_assign(key, Row{change.kind, change.id, *change.body, pending->version});
                 } else {
@@ -139,6 +163,7 @@ private:
     Runtime& runtime_;
     std::map<Key, Row> rows_;
     std::vector<Event> events_;
+    std::vector<Image> images_;
     std::deque<std::shared_ptr<Pending>> queue_;
     std::unique_ptr<Timer> timer_;
     std::list<std::weak_ptr<EventListener>> listeners_;

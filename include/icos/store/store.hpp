@@ -38,6 +38,11 @@ struct Change {
     std::optional<std::string> body;
 };
 
+/// Kinds whose past is kept: what people ask about, and nothing that holds a secret or a descriptor's text.
+inline bool has_history(std::string_view kind) noexcept {
+    return kind == "app" || kind == "node";
+}
+
 enum class Layer { runtime, security, intelligence };
 std::string_view to_string(Layer layer) noexcept;
 
@@ -75,7 +80,8 @@ struct EventFilter {
     std::string project;  ///< empty = all
     std::string app;
     std::string node;
-    std::string kind;  ///< exact, or a prefix that ends with '.'
+    std::string kind;     ///< exact, or a prefix that ends with '.'
+    std::string actor{};  ///< who did it
     std::optional<Layer> layer;
     std::optional<WallTime> since;
     bool matches(const Event& event) const;
@@ -88,6 +94,9 @@ class Store {
 public:
     virtual ~Store() = default;
     virtual Task<Result<std::vector<Row>>> load(std::string kind) = 0;
+    /// The rows of a kind with history as they were at `at`: after the last change at or before it.
+    /// store.history_gone if that is older than what is kept.
+    virtual Task<Result<std::vector<Row>>> history(std::string kind, WallTime at) = 0;
     /// Queues now (before the task is awaited) and resumes once durable, in version order, after the events
     /// were handed to the event listeners. On failure (store.full …) this and every later queued commit fail,
     /// then each `on_dropped` listener runs: memory must be reloaded from the store.

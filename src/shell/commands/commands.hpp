@@ -38,6 +38,7 @@ struct GetOptions {
     std::string node;
     std::string since;
     std::int64_t limit = 0;
+    std::string at;  ///< apps, nodes: "14:03" of today, a duration ago, or RFC 3339
 };
 Task<int> get(Context& context, GetOptions options);
 Task<int> describe(Context& context, std::string kind, std::string name);
@@ -99,6 +100,7 @@ struct EventsOptions {
     std::string node;
     std::string kind;
     std::string layer;
+    std::string actor;
     std::string since;
     std::int64_t limit = 0;
     bool watch = false;

@@ -24,6 +24,7 @@ std::string query_of(const EventsOptions& options) {
     add("node", options.node);
     add("kind", options.kind);
     add("layer", options.layer);
+    add("actor", options.actor);
     add("since", options.since);
     if (options.limit > 0) add("limit", std::to_string(options.limit));
     return query;
@@ -34,13 +35,15 @@ void print_line(const Context& context, const boost::json::value& event) {
         std::printf("%s\n", boost::json::serialize(event).c_str());
     } else {
         const std::string seq = context.format == Format::wide ? text_of(event, "seq") + "  " : "";
+        const std::string actor = context.format == Format::wide ? "  " + text_of(event, "actor") : "";
         std::printf(
-            "%s%s  %-16s %-16s %s\n",
+            "%s%s  %-16s %-16s %s%s\n",
             seq.c_str(),
             clock_time(text_of(event, "at")).c_str(),
             text_of(event, "subject").c_str(),
             text_of(event, "kind").c_str(),
-            text_of(event, "message").c_str()
+            text_of(event, "message").c_str(),
+            actor.c_str()
         );
     }
     std::fflush(stdout);
@@ -86,7 +89,10 @@ Task<int> events(Context& context, EventsOptions options) {
         std::fputs(to_pretty_json(list_of(*answer, "items")).c_str(), stdout);
         co_return kDone;
     }
-    Table table({});
+    const bool wide = context.format == Format::wide;
+    std::vector<std::string> header;
+    if (wide) header = {"SEQ", "TIME", "SUBJECT", "KIND", "MESSAGE", "ACTOR"};
+    Table table(header);
     for (const auto& event : list_of(*answer, "items")) {
         std::vector<std::string> cells;
         if (context.format == Format::wide) cells.push_back(text_of(event, "seq"));

@@ -42,6 +42,8 @@ std::string age(const boost::json::value& item, const char* name, WallTime now) 
 }
 
 std::string ready(const boost::json::value& item, WallTime) {
+    // A recorded application does not say it.
+    if (text_of(item, "ready").empty()) return "-";
     return text_of(item, "ready") + "/" +
            (text_of(item, "total").empty() ? text_of(item, "replicas") : text_of(item, "total"));
 }
@@ -234,7 +236,9 @@ Task<Result<boost::json::array>> all_items(Context& context, std::string target)
 
 Task<int> get(Context& context, GetOptions options) {
     if (options.kind == "events" || options.kind == "event") {
-        EventsOptions events_options{options.app, options.node, {}, {}, options.since, options.limit, false};
+        EventsOptions events_options{
+            options.app, options.node, {}, {}, {}, options.since, options.limit, false
+        };
         co_return co_await events(context, std::move(events_options));
     }
     const Kind* kind = find_kind(options.kind);
@@ -246,14 +250,23 @@ Task<int> get(Context& context, GetOptions options) {
         );
         co_return kUsage;
     }
-    const bool single = !options.name.empty() && kind->name != std::string_view("components") &&
-                        kind->name != std::string_view("placements") &&
-                        kind->name != std::string_view("tokens");
+    const bool is_historic = !options.at.empty();
+    if (is_historic && kind->name != std::string_view("apps") && kind->name != std::string_view("nodes")) {
+        std::fprintf(stderr, "error: --at shows apps and nodes, not %s\n", kind->name);
+        co_return kUsage;
+    }
+    const bool single =
+        !is_historic && !options.name.empty() && kind->name != std::string_view("components") &&
+        kind->name != std::string_view("placements") && kind->name != std::string_view("tokens");
     std::string target = kind->path;
     if (single) target += "/" + http::percent_encode(options.name);
     if (!options.app.empty()) target += "?app=" + http::percent_encode(options.app);
     if (!options.node.empty())
         target += (options.app.empty() ? "?node=" : "&node=") + http::percent_encode(options.node);
+    if (is_historic) {
+        target += (options.app.empty() && options.node.empty() ? "?at=" : "&at=") +
+                  http::percent_encode(today_at(options.at, context.runtime.wall()));
+    }
     if (kind->of_project) target = context.in_project(std::move(target));
 
     boost::json::value document;

@@ -63,6 +63,23 @@ std::string clock_time(std::string_view rfc3339) {
     return fmt::format("{:02}:{:02}:{:02}", local.tm_hour, local.tm_min, local.tm_sec);
 }
 
+std::string today_at(std::string_view text, WallTime now) {
+    const auto digit = [text](std::size_t at) { return text[at] >= '0' && text[at] <= '9'; };
+    if (text.size() != 5 || text[2] != ':' || !digit(0) || !digit(1) || !digit(3) || !digit(4))
+        return std::string(text);
+    const int hour = (text[0] - '0') * 10 + text[1] - '0';
+    const int minute = (text[3] - '0') * 10 + text[4] - '0';
+    if (hour > 23 || minute > 59) return std::string(text);
+    const std::time_t seconds = static_cast<std::time_t>(to_ms(now) / 1000);
+    std::tm local{};
+    localtime_r(&seconds, &local);
+    local.tm_hour = hour;
+    local.tm_min = minute;
+    local.tm_sec = 0;
+    local.tm_isdst = -1;
+    return to_rfc3339(from_ms(static_cast<std::int64_t>(std::mktime(&local)) * 1000));
+}
+
 std::string elapsed(Duration duration) {
     const auto ms = duration.count();
     if (ms < 1000) return fmt::format("{} ms", ms);

@@ -20,6 +20,8 @@ std::string cores(std::uint64_t milli);
 std::string memory(std::uint64_t bytes);
 /// "14:20:05" in local time.
 std::string clock_time(std::string_view rfc3339);
+/// "14:03" as RFC 3339 of today, local time; any other text as it is.
+std::string today_at(std::string_view text, WallTime now);
 /// Milliseconds as "3.4 s", "820 ms", "2 min 5 s".
 std::string elapsed(Duration duration);
 

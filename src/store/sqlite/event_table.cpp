@@ -11,11 +11,12 @@ namespace {
 constexpr std::string_view kColumns =
     "seq, version, at_ms, kind, layer, project, subject_kind, subject, message, app, node, cause, actor, "
     "data";
-// ?1 project, ?2 app, ?3 node, ?4 exact kind, ?5 kind prefix, ?6 layer, ?7 since ms
+// ?1 project, ?2 app, ?3 node, ?4 exact kind, ?5 kind prefix, ?6 layer, ?7 since ms, ?10 actor
 constexpr std::string_view kMatches =
     "(?1 = '' OR project = ?1) AND (?2 = '' OR app = ?2) AND (?3 = '' OR node = ?3) AND (?4 = '' OR kind = "
     "?4) AND "
-    "(?5 = '' OR substr(kind, 1, length(?5)) = ?5) AND (?6 = '' OR layer = ?6) AND at_ms >= ?7";
+    "(?5 = '' OR substr(kind, 1, length(?5)) = ?5) AND (?6 = '' OR layer = ?6) AND at_ms >= ?7 "
+    "AND (?10 = '' OR actor = ?10)";
 
 // What an event takes beside its texts of any length, indices included: an estimate, the same when it comes
 // and goes.
@@ -58,6 +59,7 @@ void bind_filter(Statement& query, const EventFilter& filter) {
     query.bind(4, prefix ? std::string_view() : std::string_view(filter.kind));
     query.bind(5, prefix ? std::string_view(filter.kind) : std::string_view());
     query.bind(6, filter.layer ? to_string(*filter.layer) : std::string_view());
+    query.bind(10, filter.actor);
     query.bind(7, filter.since ? to_ms(*filter.since) : 0);
 }
 
@@ -70,14 +72,16 @@ std::vector<Event> read_all(Statement& query) {
 }  // namespace
 
 EventTable::State EventTable::state() {
-    Statement& query =
-        connection_.prepare("SELECT last_version, last_event, first_event, event_bytes FROM state");
+    Statement& query = connection_.prepare(
+        "SELECT last_version, last_event, first_event, event_bytes, history_from_ms FROM state"
+    );
     State state;
     if (query.step()) {
         state.last_version = static_cast<std::uint64_t>(query.integer(0));
         state.last_event = static_cast<std::uint64_t>(query.integer(1));
         state.first_event = static_cast<std::uint64_t>(query.integer(2));
         state.bytes = static_cast<std::uint64_t>(query.integer(3));
+        state.history_from = query.integer(4);
     }
     query.reset();
     return state;
@@ -85,11 +89,15 @@ EventTable::State EventTable::state() {
 
 void EventTable::set_state(const State& state) {
     connection_
-        .prepare("UPDATE state SET last_version = ?1, last_event = ?2, first_event = ?3, event_bytes = ?4")
+        .prepare(
+            "UPDATE state SET last_version = ?1, last_event = ?2, first_event = ?3, event_bytes = ?4, "
+            "history_from_ms = ?5"
+        )
         .bind(1, static_cast<std::int64_t>(state.last_version))
         .bind(2, static_cast<std::int64_t>(state.last_event))
         .bind(3, static_cast<std::int64_t>(state.first_event))
         .bind(4, static_cast<std::int64_t>(state.bytes))
+        .bind(5, state.history_from)
         .run();
 }
 

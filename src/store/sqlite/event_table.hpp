@@ -15,8 +15,9 @@ public:
     struct State {
         std::uint64_t last_version = 0;
         std::uint64_t last_event = 0;
-        std::uint64_t first_event = 1;  ///< from here on nothing is missing
-        std::uint64_t bytes = 0;        ///< of all events that are kept
+        std::uint64_t first_event = 1;   ///< from here on nothing is missing
+        std::uint64_t bytes = 0;         ///< of all events that are kept
+        std::int64_t history_from = -1;  ///< ms, from then on the history is whole; negative: not begun
     };
     State state();
     void set_state(const State& state);

@@ -6,8 +6,10 @@
 #include "sqlite/connection.hpp"
 #include "sqlite/directory_lock.hpp"
 #include "sqlite/event_table.hpp"
+#include "sqlite/history_table.hpp"
 #include "sqlite/schema.hpp"
 
+#include <algorithm>
 #include <deque>
 #include <list>
 #include <mutex>
@@ -18,6 +20,7 @@ namespace {
 using store::Connection;
 using store::DirectoryLock;
 using store::EventTable;
+using store::HistoryTable;
 using store::SqliteError;
 using store::Statement;
 
@@ -74,6 +77,7 @@ public:
                 return migrated;
             make_durable();
             state_ = EventTable(*writer_).state();
+            if (state_.history_from < 0) begin_history();
             next_version_ = state_.last_version + 1;
             if (options_.vfs.empty()) {
                 reader_ =
@@ -130,6 +134,13 @@ public:
         });
     }
 
+    Task<Result<std::vector<Row>>> history(std::string kind, WallTime at) override {
+        if (to_ms(at) < state_.history_from) return history_gone(at);
+        return read<std::vector<Row>>([kind = std::move(kind), at](Connection& connection) {
+            return HistoryTable(connection).at(kind, at);
+        });
+    }
+
     std::uint64_t first_event() const override { return state_.first_event; }
     std::uint64_t last_event() const override { return state_.last_event; }
     std::uint64_t last_version() const override { return state_.last_version; }
@@ -163,6 +174,14 @@ private:
         }
     }
 
+    void begin_history() {
+        store::Transaction transaction(*writer_);
+        HistoryTable(*writer_).begin();
+        state_.history_from = to_ms(runtime_.wall());
+        EventTable(*writer_).set_state(state_);
+        transaction.commit();
+    }
+
     template <class Value, class Query>
     Task<Result<Value>> read(Query query) {
         // Without a connection of their own (another VFS), reads take their turn on the storage thread.
@@ -191,6 +210,15 @@ private:
             "events after " + std::to_string(after) + " are no longer kept; the oldest is " +
                 std::to_string(state_.first_event),
             "list again from the newest and follow from there"
+        };
+    }
+
+    Task<Result<std::vector<Row>>> history_gone(WallTime at) {
+        co_return Error{
+            store_errc::history_gone,
+            "what was at " + to_rfc3339(at) + " is not kept; the history begins at " +
+                to_rfc3339(from_ms(state_.history_from)),
+            "ask for a later time"
         };
     }
 
@@ -252,11 +280,13 @@ private:
     ) {
         try {
             EventTable table(*writer_);
+            // The clock went back: the time from then on is known as well.
+            state.history_from = std::min(state.history_from, to_ms(now));
             store::Transaction transaction(*writer_);
             for (const auto& pending : batch) {
                 writer_->execute("SAVEPOINT change_set");
                 state.last_version = pending->version;
-                apply(pending->changes.changes, pending->version);
+                apply(pending->changes.changes, pending->version, now);
                 pending->events.clear();
                 for (const EventDraft& draft : pending->changes.events) {
                     auto event = std::make_shared<Event>();
@@ -271,7 +301,7 @@ private:
             }
             if (state.last_event / kPruneEvery != pruned_at_) {
                 pruned_at_ = state.last_event / kPruneEvery;
-                table.prune(now - options_.event_age, options_.event_bytes, kMaxPrune, state);
+                prune(table, now, state);
             }
             table.set_state(state);
             transaction.commit();
@@ -281,8 +311,23 @@ private:
         }
     }
 
-    void apply(const std::vector<Change>& changes, std::uint64_t version) {
+    void prune(EventTable& table, WallTime now, EventTable::State& state) {
+        const bool is_over = state.bytes > options_.event_bytes;
+        table.prune(now - options_.event_age, options_.event_bytes, kMaxPrune, state);
+        WallTime before = now - options_.event_age;
+        if (is_over) {
+            // The history goes with the events, or it would outgrow the bytes that were meant for both.
+            const std::vector<Event> first = table.after(state.first_event - 1, 1, {});
+            if (!first.empty()) before = std::max(before, first.front().at);
+        }
+        HistoryTable(*writer_).prune(before, kMaxPrune);
+        state.history_from = std::max(state.history_from, to_ms(before));
+    }
+
+    void apply(const std::vector<Change>& changes, std::uint64_t version, WallTime now) {
+        HistoryTable history(*writer_);
         for (const Change& change : changes) {
+            if (has_history(change.kind)) history.insert(change, version, now);
             if (change.body) {
                 writer_
                     ->prepare(

@@ -41,6 +41,9 @@ TEST_CASE("events are listed oldest first, filtered and paged", "[job_manager]")
     const auto of_two = world.get("/api/v1/events?app=two");
     for (const auto& item : of_two.at("items").as_array()) CHECK(text(item, "app") == "two");
     CHECK(world.get("/api/v1/events?kind=placement.").at("items").as_array().size() == 2);
+    CHECK(world.get("/api/v1/events?actor=nobody").at("items").as_array().empty());
+    const auto by_caller = world.get("/api/v1/events?actor=" + text(all.at("items").at(0), "actor"));
+    CHECK(by_caller.at("items").as_array().size() == 2);
     CHECK(world.get("/api/v1/events?node=edge-1").at("items").as_array().size() == 2);
     CHECK(
         world.get("/api/v1/events?since=1h").at("items").as_array().size() ==
@@ -122,4 +125,38 @@ TEST_CASE("stopping the module ends what is watched", "[job_manager]") {
     run(world.run_time(), world.modules.back()->stop(Duration(1000)));
 
     CHECK(next(world, response) == "<end>");
+}
+
+TEST_CASE("applications are listed as they were recorded at a time", "[job_manager]") {
+    World world;
+    world.fleet().set({ready_node("edge-1")});
+    const std::string before = to_rfc3339(world.runtime.wall());
+    world.runtime.advance(std::chrono::seconds(1));
+    world.apply("one", worker("one", ""));
+    const std::string first = to_rfc3339(world.runtime.wall());
+    world.runtime.advance(std::chrono::seconds(1));
+    world.apply("one", worker("one", "", "demo/worker:2"));
+    world.settle();
+
+    CHECK(world.get("/api/v1/apps?at=" + before).at("items").as_array().empty());
+    const auto then = world.get("/api/v1/apps?at=" + first);
+    REQUIRE(then.at("items").as_array().size() == 1);
+    CHECK(text(then.at("items").at(0), "name") == "one");
+    CHECK(text(then.at("items").at(0), "desired") == "running");
+    CHECK(then.at("items").at(0).at("generation").to_number<int>() == 1);
+    const auto now = world.get("/api/v1/apps?at=0s");
+    CHECK(now.at("items").at(0).at("generation").to_number<int>() == 2);
+}
+
+TEST_CASE("a time that is none or no longer kept is refused with what would do", "[job_manager]") {
+    World world;
+    const auto bad = world.send(http::Method::get, "/api/v1/apps?at=yesterday");
+    CHECK(bad.status == 400);
+    CHECK(count(bad.body, "?at=yesterday") == 1);
+    CHECK(count(bad.body, "10m") == 1);
+
+    world.store->history_from = world.runtime.wall();
+    const auto old = world.send(http::Method::get, "/api/v1/apps?at=1h");
+    CHECK(old.status == 410);
+    CHECK(count(old.body, "store.history_gone") >= 1);
 }

@@ -19,6 +19,9 @@ namespace icos::test {
 class UntouchedStore final : public Store {
 public:
     Task<Result<std::vector<Row>>> load(std::string) override { throw std::logic_error("load"); }
+    Task<Result<std::vector<Row>>> history(std::string, WallTime) override {
+        throw std::logic_error("history");
+    }
     Task<Result<std::uint64_t>> commit(ChangeSet) override { throw std::logic_error("commit"); }
     Task<Result<std::vector<Event>>> events(std::uint64_t, std::size_t, EventFilter) override {
         throw std::logic_error("events");

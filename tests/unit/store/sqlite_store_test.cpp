@@ -266,7 +266,7 @@ TEST_CASE("a database of a later release is refused and left as it was", "[store
 
     REQUIRE(opened.has_error());
     CHECK(stable_code(opened.error()) == "store.newer");
-    sql(world.options.path, "PRAGMA user_version = 1");
+    sql(world.options.path, "PRAGMA user_version = 2");
     CHECK(world.open());
 }
 
