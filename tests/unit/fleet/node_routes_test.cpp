@@ -129,6 +129,56 @@ TEST_CASE("labels are set, changed and removed", "[fleet][routes]") {
     CHECK(world.node("edge-1")->labels == Labels{{"own", "1"}, {"rack", "4"}, {"site", "home"}});
 }
 
+TEST_CASE("a drain cordons, and ends with the cordon", "[fleet][routes]") {
+    FleetWorld world;
+    world.start();
+    world.join_node("edge-1");
+    FakeAgent agent(world, "edge-1");
+    agent.say_hello();
+
+    const auto drained = world.call(Method::patch, "/api/v1/nodes/edge-1", R"({"draining": true})");
+
+    CHECK(drained.text("status") == "draining");
+    CHECK(world.node("edge-1")->cordoned);
+    CHECK(world.node("edge-1")->draining);
+    CHECK(world.event_messages("node.draining") == std::vector<std::string>{"drain requested"});
+    world.call(Method::patch, "/api/v1/nodes/edge-1", R"({"cordoned": false})");
+    CHECK_FALSE(world.node("edge-1")->draining);
+}
+
+TEST_CASE("only the loss of a lost node can be confirmed", "[fleet][routes]") {
+    FleetWorld world;
+    world.start();
+    world.join_node("edge-1");
+    FakeAgent agent(world, "edge-1");
+    agent.say_hello();
+
+    const auto refused = world.call(Method::patch, "/api/v1/nodes/edge-1", R"({"confirmed_lost": true})");
+
+    CHECK(refused.status == 409);
+    CHECK(refused.code() == "node.in_use");
+    CHECK_FALSE(world.node("edge-1")->confirmed_lost);
+}
+
+TEST_CASE("nodes are listed as they were recorded at an earlier time", "[fleet][routes]") {
+    FleetWorld world;
+    world.start();
+    world.join_node("edge-1");
+    FakeAgent agent(world, "edge-1");
+    agent.say_hello();
+    world.runtime.advance(Duration{2'000});
+    world.call(Method::patch, "/api/v1/nodes/edge-1", R"({"cordoned": true})");
+
+    const auto before = world.call(Method::get, "/api/v1/nodes?at=1s");
+    const auto now = world.call(Method::get, "/api/v1/nodes?at=0s");
+
+    REQUIRE(before.status == 200);
+    REQUIRE(before.body.at("items").as_array().size() == 1);
+    CHECK(before.body.at("items").at(0).at("status").as_string() == "ready");
+    CHECK(now.body.at("items").at(0).at("status").as_string() == "cordoned");
+    CHECK(world.call(Method::get, "/api/v1/nodes?at=soon").status == 400);
+}
+
 TEST_CASE("location, devices and cordon are set together", "[fleet][routes]") {
     FleetWorld world;
     world.start();
