@@ -51,6 +51,8 @@ private:
     };
     void on_container(SimNode& node, const SimEngine::Change& change);
     void on_end_by_agent(SimNode& node, const SimContainer& container, const std::string& word);
+    /// Another node has, or had a moment ago, a copy of the same service of the same replica.
+    bool has_other_copy(const SimNode& node, const SimContainer& container) const;
     void on_create(SimNode& node, const SimContainer& container);
     void on_frame(const SimNetwork::SentFrame& frame);
     void on_control(const SimNetwork::SentFrame& frame, std::string_view json);
@@ -58,6 +60,7 @@ private:
 
     World& world_;
     SimUser& user_;
+    std::vector<SimNode*> nodes_;
     std::map<std::string, Contact> contacts_;
     std::map<std::string, Log> logs_;
     std::map<std::uint64_t, Wire> wires_;
