@@ -96,9 +96,10 @@ void JobService::settle_moves(App& app, Step& step) {
         };
         // Without a successor nothing keeps it: the replica is no longer wanted.
         if (home != nullptr && !is_ready(*home, topology->find(home->node))) all_ready = false;
-        const bool serves = node != nullptr && node->state == NodeState::ready && !node->cordoned &&
-                            is_ready(*placement, node);
-        if (home == nullptr || !serves || placement->generation != home->generation) may_return = false;
+        // Back with what it had, however that does: the reason to move is gone.
+        const bool is_back =
+            node != nullptr && node->state == NodeState::ready && !node->cordoned && placement->observed;
+        if (home == nullptr || !is_back || placement->generation != home->generation) may_return = false;
     }
     if (moves.empty() || (!all_ready && !may_return)) return;
     for (const Move& move : moves) {
