@@ -7,6 +7,16 @@
 #include <algorithm>
 
 namespace icos::job_manager {
+namespace {
+
+/// Its node answers again and has it, however it does there: the reason to move is gone.
+bool is_back(const Placement& left, const Placement& home, const Topology& topology) {
+    const Node* node = topology.find(left.node);
+    return node != nullptr && node->state == NodeState::ready && !node->cordoned && left.observed &&
+           left.digest == home.digest;
+}
+
+}  // namespace
 
 void JobService::retire(Placement& placement, Step& step) {
     placement.retiring = true;
@@ -76,50 +86,40 @@ void JobService::settle_moves(Step& step) {
     }
 }
 
-/// Copies of one application change over together: what belongs together stays complete on either side.
+/// Copies of one application change over together: what belongs together stays complete on either side. A
+/// copy whose node is back before that stays instead of its successor.
 void JobService::settle_moves(App& app, Step& step) {
     const auto topology = ports_.topology.current();
-    struct Move {
-        Placement* old_copy = nullptr;
-        Placement* new_copy = nullptr;
-    };
-    std::vector<Move> moves;
+    std::vector<Placement*> left_behind;
     bool all_ready = true;
-    bool may_return = true;
     for (Placement* placement : state_.of_app(app.id)) {
         if (!placement->retiring || placement->removing) continue;
         Placement* home = state_.home(app.id, placement->component, placement->replica);
-        moves.push_back({placement, home});
-        const Node* node = topology->find(placement->node);
-        const auto is_ready = [&](const Placement& copy, const Node* place) {
-            return place != nullptr && view_of(copy, app.desired, place, {}).is_ready;
-        };
+        const Node* node = home == nullptr ? nullptr : topology->find(home->node);
         // Without a successor nothing keeps it: the replica is no longer wanted.
-        if (home != nullptr && !is_ready(*home, topology->find(home->node))) all_ready = false;
-        // Back with what it had, however that does: the reason to move is gone.
-        const bool is_back =
-            node != nullptr && node->state == NodeState::ready && !node->cordoned && placement->observed;
-        if (home == nullptr || !is_back || placement->generation != home->generation) may_return = false;
-    }
-    if (moves.empty() || (!all_ready && !may_return)) return;
-    for (const Move& move : moves) {
-        if (all_ready) {
-            start_removing(*move.old_copy, step);
+        const bool is_ready =
+            home == nullptr || (node != nullptr && view_of(*home, app.desired, node, {}).is_ready);
+        if (!is_ready && is_back(*placement, *home, *topology)) {
+            placement->retiring = false;
+            app.needs_planning = true;  // its generation may be an earlier one with the same content
+            step.placements.insert(placement->id);
+            step.events.push_back(replica_event(
+                app,
+                "placement.kept",
+                placement->component,
+                placement->replica,
+                placement->node_name,
+                placement->node_name + " returned before " + home->node_name + " was ready"
+            ));
+            start_removing(*home, step);
+            claims_changed();
             continue;
         }
-        move.old_copy->retiring = false;
-        step.placements.insert(move.old_copy->id);
-        step.events.push_back(replica_event(
-            app,
-            "placement.kept",
-            move.old_copy->component,
-            move.old_copy->replica,
-            move.old_copy->node_name,
-            move.old_copy->node_name + " returned before " + move.new_copy->node_name + " was ready"
-        ));
-        start_removing(*move.new_copy, step);
+        all_ready = all_ready && is_ready;
+        left_behind.push_back(placement);
     }
-    claims_changed();
+    if (!all_ready) return;
+    for (Placement* placement : left_behind) start_removing(*placement, step);
 }
 
 }  // namespace icos::job_manager
