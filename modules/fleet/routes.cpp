@@ -64,8 +64,7 @@ ClaimSum claim_of(const std::map<NodeId, ClaimSum>& claims, const NodeId& node) 
 Result<std::optional<WallTime>> at_of(const Request& request, WallTime now) {
     const std::string_view text = request.query_or("at", "");
     if (text.empty()) return std::optional<WallTime>{};
-    if (const auto time = parse_rfc3339(text)) return time;
-    if (const auto ago = parse_duration(text)) return std::optional<WallTime>{now - *ago};
+    if (const auto time = parse_past(text, now)) return time;
     return Error{
         http::errc::bad_request,
         "?at=" + std::string(text) + " is neither a time nor a duration",

@@ -145,8 +145,7 @@ Result<std::optional<std::uint64_t>> number_in_query(
 Result<std::optional<WallTime>> time_in_query(const Request& request, std::string_view key, WallTime now) {
     const std::string_view text = request.query_or(key, "");
     if (text.empty()) return std::optional<WallTime>{};
-    if (const auto time = parse_rfc3339(text)) return time;
-    if (const auto ago = parse_duration(text)) return std::optional<WallTime>{now - *ago};
+    if (const auto time = parse_past(text, now)) return time;
     return Error{
         errc::invalid_query,
         "?" + std::string(key) + "=" + std::string(text) + " is neither a time nor a duration",

@@ -122,6 +122,12 @@ std::optional<Duration> parse_duration(std::string_view text) {
     return Duration{total};
 }
 
+std::optional<WallTime> parse_past(std::string_view text, WallTime now) {
+    if (const auto time = parse_rfc3339(text)) return time;
+    const auto ago = parse_duration(text);
+    return ago ? std::optional(now - *ago) : std::nullopt;
+}
+
 std::string format_duration(Duration duration) {
     std::int64_t rest = duration.count();
     if (rest == 0) return "0s";

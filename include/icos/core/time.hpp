@@ -35,6 +35,8 @@ inline WallTime from_ms(std::int64_t ms) {
 }
 /// "90s", "10m", "1h30m", "250ms", "2d"; nullopt if it is none of these.
 std::optional<Duration> parse_duration(std::string_view text);
+/// A time in the past as people and queries give it: RFC 3339, or a duration before `now`.
+std::optional<WallTime> parse_past(std::string_view text, WallTime now);
 /// Shortest exact form of the above: "90s" -> "1m30s".
 std::string format_duration(Duration duration);
 

@@ -64,3 +64,10 @@ TEST_CASE("what is not a duration is refused", "[core][time]") {
         CHECK_FALSE(icos::parse_duration(text).has_value());
     }
 }
+
+TEST_CASE("a time in the past is a moment or a duration ago", "[core][time]") {
+    const icos::WallTime now = icos::from_ms(1'000'000);
+    CHECK(icos::parse_past("10m", now) == icos::from_ms(400'000));
+    CHECK(icos::parse_past("1970-01-01T00:00:05Z", now) == icos::from_ms(5'000));
+    CHECK_FALSE(icos::parse_past("yesterday", now));
+}
