@@ -31,12 +31,10 @@ Error not_written(const std::string& name, std::uint64_t generation) {
 }  // namespace
 
 Task<Result<std::map<std::uint64_t, std::string>>> JobService::kept_texts(AppId id) {
-    const auto rows = co_await ports_.store.load(kRevisionKind);
+    const auto rows = co_await ports_.store.load(kRevisionKind, id.value + "/");
     if (rows.has_error()) co_return rows.error();
     std::map<std::uint64_t, std::string> texts;
-    const std::string prefix = id.value + "/";
     for (const Row& row : *rows) {
-        if (!row.id.starts_with(prefix)) continue;
         auto revision = read_revision(row);
         if (revision.has_error()) co_return revision.error();
         texts.emplace(revision->generation, std::move(revision->text));

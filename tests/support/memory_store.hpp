@@ -46,7 +46,10 @@ public:
         co_return out;
     }
 
-    Task<Result<std::vector<Row>>> load(std::string kind) override { return load(this, std::move(kind)); }
+    using Store::load;
+    Task<Result<std::vector<Row>>> load(std::string kind, std::string id_prefix) override {
+        return load(this, std::move(kind), std::move(id_prefix));
+    }
 
     Task<Result<std::uint64_t>> commit(ChangeSet changes) override {
         auto pending = std::make_shared<Pending>(runtime_);
@@ -94,11 +97,11 @@ private:
         Signal done;
     };
 
-    static Task<Result<std::vector<Row>>> load(MemoryStore* self, std::string kind) {
+    static Task<Result<std::vector<Row>>> load(MemoryStore* self, std::string kind, std::string prefix) {
         co_await sleep_for(self->runtime_, Duration{0});
         std::vector<Row> out;
         for (const auto& [key, row] : self->rows_) {
-            if (key.first == kind) out.push_back(row);
+            if (key.first == kind && key.second.starts_with(prefix)) out.push_back(row);
         }
         co_return out;
     }

@@ -93,7 +93,9 @@ struct EventFilter {
 class Store {
 public:
     virtual ~Store() = default;
-    virtual Task<Result<std::vector<Row>>> load(std::string kind) = 0;
+    /// The rows of a kind, by id; with `id_prefix` only those whose id begins with it.
+    virtual Task<Result<std::vector<Row>>> load(std::string kind, std::string id_prefix) = 0;
+    Task<Result<std::vector<Row>>> load(std::string kind) { return load(std::move(kind), {}); }
     /// The rows of a kind with history as they were at `at`: after the last change at or before it.
     /// store.history_gone if that is older than what is kept.
     virtual Task<Result<std::vector<Row>>> history(std::string kind, WallTime at) = 0;

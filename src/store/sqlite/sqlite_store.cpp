@@ -90,11 +90,16 @@ public:
         return {};
     }
 
-    Task<Result<std::vector<Row>>> load(std::string kind) override {
-        return read<std::vector<Row>>([kind = std::move(kind)](Connection& connection) {
-            Statement& query =
-                connection.prepare("SELECT id, body, version FROM resources WHERE kind = ?1 ORDER BY id");
-            query.bind(1, kind);
+    using Store::load;
+    Task<Result<std::vector<Row>>> load(std::string kind, std::string id_prefix) override {
+        return read<std::vector<Row>>([kind = std::move(kind),
+                                       prefix = std::move(id_prefix)](Connection& connection) {
+            // A range of the key, not a pattern: other rows are not read.
+            Statement& query = connection.prepare(
+                "SELECT id, body, version FROM resources WHERE kind = ?1 AND id >= ?2 AND id < ?2 || "
+                "char(0x10FFFF) ORDER BY id"
+            );
+            query.bind(1, kind).bind(2, prefix);
             std::vector<Row> rows;
             while (query.step()) {
                 rows.push_back(

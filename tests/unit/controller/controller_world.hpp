@@ -18,7 +18,7 @@ namespace icos::test {
 /// A store that nobody may use: what is tested here hands it on only.
 class UntouchedStore final : public Store {
 public:
-    Task<Result<std::vector<Row>>> load(std::string) override { throw std::logic_error("load"); }
+    Task<Result<std::vector<Row>>> load(std::string, std::string) override { throw std::logic_error("load"); }
     Task<Result<std::vector<Row>>> history(std::string, WallTime) override {
         throw std::logic_error("history");
     }

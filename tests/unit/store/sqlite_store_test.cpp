@@ -74,6 +74,20 @@ TEST_CASE("what was committed is there after the store was opened again", "[stor
     CHECK(world.run(world.store->load("other")).value().empty());
 }
 
+TEST_CASE("rows are read by the beginning of their id", "[store]") {
+    StoreWorld world;
+    REQUIRE(world.open());
+    for (const char* id : {"a", "a/1", "a/2", "a0/1", "b/1"}) {
+        REQUIRE(world.run(world.store->commit(put(id, "{}"))).has_value());
+    }
+
+    const auto rows = world.run(world.store->load("thing", "a/")).value();
+
+    REQUIRE(rows.size() == 2);
+    CHECK(rows[0].id == "a/1");
+    CHECK(rows[1].id == "a/2");
+}
+
 TEST_CASE("commits are answered in the order they were made, after their events were told", "[store]") {
     StoreWorld world;
     REQUIRE(world.open());
