@@ -2,7 +2,6 @@
 #include "desired.hpp"
 
 #include "icos/link/digest.hpp"
-#include "planning.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -86,6 +85,13 @@ const Component* find_component(const Application& application, std::string_view
         [name](const Component& c) { return c.name == name; }
     );
     return found == application.components.end() ? nullptr : &*found;
+}
+
+descriptor::OnNodeLoss loss_rule(const descriptor::Component& component) {
+    using descriptor::OnNodeLoss;
+    return component.options.on_node_loss.value_or(
+        component.holds_data ? OnNodeLoss::keep : OnNodeLoss::replace
+    );
 }
 
 std::string component_digest(const App& app, const Component& component, Engine engine) {

@@ -24,6 +24,10 @@ bool same_demands(
     const descriptor::Application& before, const descriptor::Application& after, const std::string& component
 );
 
+/// What the loss of its node means for a component: `keep` where it holds data, unless its descriptor says
+/// otherwise.
+descriptor::OnNodeLoss loss_rule(const descriptor::Component& component);
+
 const descriptor::Component* find_component(
     const descriptor::Application& application, std::string_view name
 );

@@ -19,16 +19,6 @@ struct JobService::Outcome {
     Signal done;
 };
 
-namespace {
-
-std::optional<std::uint32_t> count_components(const std::string& text) {
-    const descriptor::Parsed parsed = descriptor::parse(text);
-    if (!parsed.application) return std::nullopt;
-    return static_cast<std::uint32_t>(parsed.application->components.size());
-}
-
-}  // namespace
-
 /// What the store holds, parsed.
 struct JobService::Loaded {
     std::vector<App> apps{};
@@ -252,8 +242,6 @@ Task<Result<JobService::Loaded>> JobService::load() {
             }
             app->text = own[app->generation].text;
             for (auto& [generation, revision] : own) {
-                // Earlier versions did not store the number.
-                if (!revision.info.components) revision.info.components = count_components(revision.text);
                 app->stored_generations.emplace(generation, std::move(revision.info));
             }
             loaded.apps.push_back(std::move(*app));
@@ -373,6 +361,12 @@ std::string JobService::metrics() const {
     }
     write("placements", "gauge", "Placements, those being removed included.", state_.placements().size());
     write("replicas_waiting", "gauge", "Replicas without a node.", waiting);
+    write(
+        "mass_loss",
+        "gauge",
+        "1 while many nodes are lost at once and moves are held.",
+        losses_.is_mass_loss()
+    );
     write("turnstile", "gauge", "Changes that wait to be planned.", turnstile_.size());
     write("applied_total", "counter", "Generations accepted.", counters_.applied);
     write("unchanged_total", "counter", "Applies that changed nothing.", counters_.unchanged);

@@ -181,9 +181,11 @@ private:
     /// It runs on until what replaces it is ready.
     void retire(Placement& placement, Step& step);
     /// An exclusive replica waits for its earlier copy to be gone.
-    bool is_blocked(const App& app, const std::string& component, std::uint32_t replica) const;
-    bool has_blocked(const App& app, const PlaceResult& result) const;
-    std::string why_moved(const Placement& home, const App& app) const;
+    bool is_blocked(
+        const App& app, const std::string& component, std::uint32_t replica, const Topology& topology
+    ) const;
+    bool has_blocked(const App& app, const PlaceResult& result, const Topology& topology) const;
+    std::string why_moved(const Placement& home, const App& app, const Topology& topology) const;
     bool remove_if_gone(Placement& placement, Step& step);
     void forget_if_gone(App& app, Step& step);
     void forget_old_revisions(App& app, Step& step);
@@ -208,11 +210,14 @@ private:
     ) const;
 
     // Moves between nodes (moves.cpp).
-    /// Which nodes are to be left now, and the applications that have to look for other homes.
-    void look_at_losses(const Topology& topology);
+    /// Which nodes are to be left, as the topology says now: a node that is back is not among them.
+    Leaving leaving(const Topology& topology) const;
+    /// Takes note of losses, and of the applications that have to look for other homes.
+    void look_at_losses(const Topology& topology, Step& step);
     /// Ends moves whose new copies are ready, and takes back those whose old node returned first.
     void settle_moves(Step& step);
     void settle_moves(App& app, Step& step);
+    void take_back(App& app, Placement& left, Placement& home, Step& step);
 
     // Rolling back (rollback.cpp).
     Task<Result<std::map<std::uint64_t, std::string>>> kept_texts(AppId id);
@@ -245,7 +250,6 @@ private:
     mutable std::map<NodeId, ClaimSum> claim_sums_;
     mutable std::optional<std::uint64_t> claim_sums_epoch_;
     NodeLosses losses_{NodeLosses::Rules{}};
-    Leaving leaving_;
     Counters counters_;
     bool is_started_ = false;
     bool is_reloading_ = false;

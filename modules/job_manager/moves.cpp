@@ -25,54 +25,70 @@ void JobService::retire(Placement& placement, Step& step) {
     claims_changed();
 }
 
-bool JobService::is_blocked(const App& app, const std::string& component, std::uint32_t replica) const {
+bool JobService::is_blocked(
+    const App& app, const std::string& component, std::uint32_t replica, const Topology& topology
+) const {
     const auto placements = state_.of_app(app.id);
     return std::any_of(placements.begin(), placements.end(), [&](const Placement* placement) {
-        return placement->component == component && placement->replica == replica && placement->removing &&
-               !leaving_.confirmed.contains(placement->node);
+        if (placement->component != component || placement->replica != replica) return false;
+        const Node* node = topology.find(placement->node);
+        return node != nullptr && !node->confirmed_lost;
     });
 }
 
-bool JobService::has_blocked(const App& app, const PlaceResult& result) const {
+bool JobService::has_blocked(const App& app, const PlaceResult& result, const Topology& topology) const {
     if (app.desired != Desired::running) return false;
     return std::any_of(result.decisions.begin(), result.decisions.end(), [&](const auto& decision) {
         const auto* component = find_component(*app.application(), decision.component);
         return decision.node && component != nullptr &&
                loss_rule(*component) == descriptor::OnNodeLoss::exclusive &&
-               is_blocked(app, decision.component, decision.replica);
+               state_.home(app.id, decision.component, decision.replica) == nullptr &&
+               is_blocked(app, decision.component, decision.replica, topology);
     });
 }
 
-std::string JobService::why_moved(const Placement& home, const App& app) const {
-    if (leaving_.confirmed.contains(home.node)) return "cause: node confirmed lost";
-    if (leaving_.lost.contains(home.node)) return "cause: node lost";
-    if (leaving_.drained.contains(home.node)) return "cause: node drained";
+std::string JobService::why_moved(const Placement& home, const App& app, const Topology& topology) const {
+    const Leaving now = leaving(topology);
+    if (now.confirmed.contains(home.node)) return "cause: node confirmed lost";
+    if (now.lost.contains(home.node)) return "cause: node lost";
+    if (now.drained.contains(home.node)) return "cause: node drained";
     return "generation " + std::to_string(app.generation) + " does not fit " + home.node_name;
 }
 
-void JobService::look_at_losses(const Topology& topology) {
+Leaving JobService::leaving(const Topology& topology) const {
+    Leaving out;
+    for (const Node& node : topology.nodes) {
+        const bool is_lost = node.state == NodeState::lost;
+        if (is_lost && losses_.given_up().contains(node.id)) out.lost.insert(node.id);
+        if (node.draining && !is_lost) out.drained.insert(node.id);
+        if (node.confirmed_lost) out.confirmed.insert(node.id);
+    }
+    return out;
+}
+
+void JobService::look_at_losses(const Topology& topology, Step& step) {
     const bool was_mass = losses_.is_mass_loss();
     losses_.update(topology, ports_.runtime.boot());
-    if (losses_.is_mass_loss() && !was_mass) {
-        log_.warning(
-            "many nodes went at once: nothing is moved until most are back",
-            {{"hint", "icos node confirm-lost NAME, if one really is gone"}}
-        );
+    if (losses_.is_mass_loss() != was_mass) {
+        EventDraft event;
+        event.kind = was_mass ? "moves.resumed" : "moves.held";
+        event.subject_kind = "nodes";
+        event.subject = "nodes";
+        event.message = was_mass
+                            ? "most nodes are back"
+                            : "many nodes were lost at once: nothing moves until most are back; icos node "
+                              "confirm-lost NAME, if one really is gone";
+        event.actor = kSelf;
+        log_.warning(event.message);
+        step.events.push_back(std::move(event));
     }
-    Leaving leaving;
-    leaving.lost = losses_.given_up();
-    for (const Node& node : topology.nodes) {
-        if (node.draining && node.state != NodeState::lost) leaving.drained.insert(node.id);
-        if (node.confirmed_lost) leaving.confirmed.insert(node.id);
-    }
-    leaving_ = std::move(leaving);
+    const Leaving now = leaving(topology);
     for (const auto& [id, placement] : state_.placements()) {
         if (placement.removing || placement.retiring) continue;
         App* app = state_.find(placement.app);
         if (app == nullptr || app->desired != Desired::running) continue;
         const auto* component = find_component(*app->application(), placement.component);
-        if (component != nullptr && has_to_leave(*component, placement.node, leaving_))
-            app->needs_planning = true;
+        if (component != nullptr && has_to_leave(*component, placement.node, now)) app->needs_planning = true;
     }
 }
 
@@ -86,40 +102,54 @@ void JobService::settle_moves(Step& step) {
     }
 }
 
-/// Copies of one application change over together: what belongs together stays complete on either side. A
-/// copy whose node is back before that stays instead of its successor.
+/// What left one node together changes over together, or returns together: components that talk to each other
+/// stay complete on either side.
 void JobService::settle_moves(App& app, Step& step) {
     const auto topology = ports_.topology.current();
-    std::vector<Placement*> left_behind;
-    bool all_ready = true;
+    struct Move {
+        Placement* left = nullptr;
+        Placement* home = nullptr;  ///< null: the replica is no longer wanted, nothing keeps what was left
+    };
+    std::map<NodeId, std::vector<Move>> moves;
     for (Placement* placement : state_.of_app(app.id)) {
         if (!placement->retiring || placement->removing) continue;
         Placement* home = state_.home(app.id, placement->component, placement->replica);
-        const Node* node = home == nullptr ? nullptr : topology->find(home->node);
-        // Without a successor nothing keeps it: the replica is no longer wanted.
-        const bool is_ready =
-            home == nullptr || (node != nullptr && view_of(*home, app.desired, node, {}).is_ready);
-        if (!is_ready && is_back(*placement, *home, *topology)) {
-            placement->retiring = false;
-            app.needs_planning = true;  // its generation may be an earlier one with the same content
-            step.placements.insert(placement->id);
-            step.events.push_back(replica_event(
-                app,
-                "placement.kept",
-                placement->component,
-                placement->replica,
-                placement->node_name,
-                placement->node_name + " returned before " + home->node_name + " was ready"
-            ));
-            start_removing(*home, step);
-            claims_changed();
-            continue;
-        }
-        all_ready = all_ready && is_ready;
-        left_behind.push_back(placement);
+        moves[placement->node].push_back({placement, home});
     }
-    if (!all_ready) return;
-    for (Placement* placement : left_behind) start_removing(*placement, step);
+    const auto is_ready = [&](const Placement& copy) {
+        const Node* node = topology->find(copy.node);
+        return node != nullptr && view_of(copy, app.desired, node, {}).is_ready;
+    };
+    for (const auto& [node, group] : moves) {
+        const bool is_done = std::all_of(group.begin(), group.end(), [&](const Move& move) {
+            return move.home == nullptr || is_ready(*move.home);
+        });
+        // Never from a copy that is ready to one that is not.
+        const bool returns = !is_done && std::all_of(group.begin(), group.end(), [&](const Move& move) {
+            return move.home != nullptr && is_back(*move.left, *move.home, *topology) &&
+                   (is_ready(*move.left) || !is_ready(*move.home));
+        });
+        for (const Move& move : group) {
+            if (is_done) start_removing(*move.left, step);
+            if (returns) take_back(app, *move.left, *move.home, step);
+        }
+    }
+}
+
+void JobService::take_back(App& app, Placement& left, Placement& home, Step& step) {
+    left.retiring = false;
+    app.needs_planning = true;  // its generation may be an earlier one with the same content
+    step.placements.insert(left.id);
+    step.events.push_back(replica_event(
+        app,
+        "placement.kept",
+        left.component,
+        left.replica,
+        left.node_name,
+        left.node_name + " returned before " + home.node_name + " was ready"
+    ));
+    start_removing(home, step);
+    claims_changed();
 }
 
 }  // namespace icos::job_manager

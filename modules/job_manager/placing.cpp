@@ -34,7 +34,7 @@ Task<Result<JobService::Planned>> JobService::place(
             };
         }
         auto topology = ports_.topology.current();
-        PlanInput input = plan_input(state_, app, name, wanted, leaving_, ports_.runtime.wall());
+        PlanInput input = plan_input(state_, app, name, wanted, leaving(*topology), ports_.runtime.wall());
         ++counters_.planned;
         if (attempt >= kAttemptsOffLoop) {
             // Memory keeps moving: on the loop nothing can.
@@ -89,7 +89,7 @@ void JobService::adopt(App& app, const PlaceResult& result, const Topology& topo
             start_removing(*placement, step);
         }
     }
-    app.needs_planning = !app.waiting.empty() || has_blocked(app, result);
+    app.needs_planning = !app.waiting.empty() || has_blocked(app, result, topology);
     const auto replicas = static_cast<std::uint32_t>(result.decisions.size());
     if (app.replicas != replicas) step.apps.insert(app.id);
     app.replicas = replicas;
@@ -127,7 +127,7 @@ void JobService::put(App& app, const ReplicaDecision& decision, const Topology& 
             start_removing(*home, step);
             home = nullptr;
         }
-        if (is_blocked(app, decision.component, decision.replica)) return;
+        if (is_blocked(app, decision.component, decision.replica, topology)) return;
     }
     Placement placement;
     placement.id = PlacementId{make_uuid(ports_.runtime)};
@@ -146,7 +146,8 @@ void JobService::put(App& app, const ReplicaDecision& decision, const Topology& 
     placement.wanted_at = ports_.runtime.wall();
     placement.since = placement.wanted_at;
     if (home != nullptr) {
-        const std::string message = home->node_name + " -> " + node->name + ", " + why_moved(*home, app);
+        const std::string message =
+            home->node_name + " -> " + node->name + ", " + why_moved(*home, app, topology);
         step.events.push_back(
             replica_event(app, "placement.moved", decision.component, decision.replica, node->name, message)
         );

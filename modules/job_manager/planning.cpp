@@ -7,13 +7,6 @@
 
 namespace icos::job_manager {
 
-descriptor::OnNodeLoss loss_rule(const descriptor::Component& component) {
-    using descriptor::OnNodeLoss;
-    return component.options.on_node_loss.value_or(
-        component.holds_data ? OnNodeLoss::keep : OnNodeLoss::replace
-    );
-}
-
 bool has_to_leave(const descriptor::Component& component, const NodeId& node, const Leaving& leaving) {
     switch (loss_rule(component)) {
         case descriptor::OnNodeLoss::keep:

@@ -31,9 +31,6 @@ struct Leaving {
     std::set<NodeId> drained{};    ///< an operator empties them: whatever holds no data of its own goes
     std::set<NodeId> confirmed{};  ///< an operator said that nothing runs there any more
 };
-/// What the loss of its node means for a component: `keep` where it holds data, unless its descriptor says
-/// otherwise.
-descriptor::OnNodeLoss loss_rule(const descriptor::Component& component);
 /// Whether a replica of the component has to look for another home than `node`.
 bool has_to_leave(const descriptor::Component& component, const NodeId& node, const Leaving& leaving);
 

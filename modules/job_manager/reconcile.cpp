@@ -108,7 +108,7 @@ void JobService::follow_topology() {
         plan.version = ports_.store.last_version();
         offer(node.id, std::move(plan));
     }
-    look_at_losses(*topology);
+    look_at_losses(*topology, step);
     settle_moves(step);
     std::vector<AppId> ids;
     for (const auto& [id, app] : state_.apps()) ids.push_back(id);

@@ -155,12 +155,16 @@ std::set<NodeId> State::nodes() const {
     return out;
 }
 
-Placement* State::home(const AppId& app, const std::string& component, std::uint32_t replica) {
-    for (Placement* placement : of_app(app)) {
+const Placement* State::home(const AppId& app, const std::string& component, std::uint32_t replica) const {
+    for (const Placement* placement : of_app(app)) {
         const bool stays = !placement->removing && !placement->retiring;
         if (stays && placement->component == component && placement->replica == replica) return placement;
     }
     return nullptr;
+}
+
+Placement* State::home(const AppId& app, const std::string& component, std::uint32_t replica) {
+    return const_cast<Placement*>(std::as_const(*this).home(app, component, replica));
 }
 
 }  // namespace icos::job_manager

@@ -130,6 +130,7 @@ public:
     std::set<NodeId> nodes() const;
     /// The one that is meant to stay: neither removing nor retiring.
     Placement* home(const AppId& app, const std::string& component, std::uint32_t replica);
+    const Placement* home(const AppId& app, const std::string& component, std::uint32_t replica) const;
 
 private:
     std::map<AppId, App> apps_;

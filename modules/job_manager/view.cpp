@@ -242,7 +242,10 @@ json::object to_json(const Snapshot& snapshot, const App& app, const Placement& 
     if (waiting != app.waiting.end() && !view.is_leaving && app.desired == Desired::running) {
         // An update that fits nowhere: the old content stays, and here is why.
         if (view.reason.empty())
-            out["reason"] = "generation " + std::to_string(app.generation) + ": " + waiting->second.reason;
+            out["reason"] =
+                (placement.generation == app.generation ? "stays on " + placement.node_name
+                                                        : "generation " + std::to_string(app.generation)) +
+                ": " + waiting->second.reason;
         out["rejections"] = rejections_json(waiting->second);
     }
     if (detail == Detail::with_services)

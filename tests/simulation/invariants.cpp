@@ -238,7 +238,9 @@ void Invariants::check_settled(
         }
         const std::size_t allowed = apps_here.size() * 4;
         if (node->engine().network_names().size() > allowed) {
-            return world_.fail(node->name() + " keeps networks of applications that are gone");
+            std::string names;
+            for (const std::string& name : node->engine().network_names()) names += " " + name;
+            return world_.fail(node->name() + " keeps networks of applications that are gone:" + names);
         }
     }
     for (const auto& [key, containers] : found) {

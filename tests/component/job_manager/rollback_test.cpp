@@ -260,7 +260,7 @@ TEST_CASE("generations stored without time and actor are listed and can be undon
     for (const auto& item : items) {
         CHECK(item.at("at").is_null());
         CHECK(text(item, "actor").empty());
-        CHECK(number(item, "components") == 2);
+        CHECK(item.at("components").is_null());
     }
     CHECK(undo(world).status == 200);
     CHECK(descriptor_of(world, "3") == hello());
