@@ -165,7 +165,9 @@ Task<> SimController::start(SimController& self, Incarnation& it) {
 }
 
 Task<> SimController::stop(Incarnation& it) {
-    if (it.connections) co_await it.connections->stop(Duration(500));
+    // As the HTTP server does: requests end before the modules that they use. A dying process has its own
+    // time.
+    if (it.connections) co_await it.connections->stop(Duration(60'000));
     if (it.application) co_await it.application->stop(Duration(3000));
     if (it.bus) co_await it.bus->stop(Duration(500));
     if (it.store) co_await it.store->close();
@@ -261,7 +263,7 @@ void SimController::request(
     world_.after(there, nullptr, [this, from_host, carried, on_answer = std::move(on_answer)] {
         if (!is_serving() || network_.is_cut(from_host, kControllerHost)) return;
         Incarnation& it = *process_;
-        it.process.spawn("request", answer(*this, it, from_host, std::move(*carried), on_answer));
+        it.connections->spawn("request", answer(*this, it, from_host, std::move(*carried), on_answer));
     });
 }
 

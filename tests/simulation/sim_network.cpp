@@ -219,6 +219,8 @@ void SimNetwork::close_end(const std::shared_ptr<Connection>& connection, std::s
     if (end.process->dead()) return;
     push(connection, 1 - index, {});
     if (connection->ends[1 - index].closed || connection->ends[1 - index].process == nullptr) {
+        // Frames may be under way still; nobody tells them any more when a process ends.
+        for (End& side : connection->ends) side.process = nullptr;
         connections_.erase(connection->id);
     }
 }
