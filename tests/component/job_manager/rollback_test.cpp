@@ -40,6 +40,17 @@ void strip_revisions(MemoryStore& store) {
     }
 }
 
+/// hello as first applied, then with another image of web; `web` of the first generation, `api` of both.
+std::pair<agent::DesiredPlacement, agent::DesiredPlacement> run_two_generations(World& world) {
+    world.fleet().set({ready_node("edge-1")});
+    world.apply("hello", hello());
+    world.run_all("edge-1");
+    const agent::DesiredPlacement web = world.desired("edge-1", "web");
+    world.apply("hello", hello("demo/web:2"));
+    world.run_all("edge-1");
+    return {web, world.desired("edge-1", "api")};
+}
+
 }  // namespace
 
 TEST_CASE("the history lists kept generations, newest first, with time and actor", "[job_manager]") {
@@ -110,13 +121,7 @@ TEST_CASE("the text of a kept generation is what was applied", "[job_manager]") 
 
 TEST_CASE("undo makes a new generation of the earlier text and restarts only what differs", "[job_manager]") {
     World world;
-    world.fleet().set({ready_node("edge-1")});
-    world.apply("hello", hello());
-    world.run_all("edge-1");
-    const auto web = world.desired("edge-1", "web");
-    world.apply("hello", hello("demo/web:2"));
-    world.run_all("edge-1");
-    const auto api = world.desired("edge-1", "api");
+    const auto [web, api] = run_two_generations(world);
     REQUIRE(world.desired("edge-1", "web").digest != web.digest);
     auto request = world.request(http::Method::post, "/api/v1/apps/hello/rollback");
     request.caller.subject = "token:ops";
@@ -229,13 +234,7 @@ TEST_CASE("undo is refused for what is unknown, on its way out, or was changed m
 
 TEST_CASE("undo works after a controller restart and restarts nothing that is the same", "[job_manager]") {
     World world;
-    world.fleet().set({ready_node("edge-1")});
-    world.apply("hello", hello());
-    world.run_all("edge-1");
-    const auto web = world.desired("edge-1", "web");
-    world.apply("hello", hello("demo/web:2"));
-    world.run_all("edge-1");
-    const auto api = world.desired("edge-1", "api");
+    const auto [web, api] = run_two_generations(world);
     world.reboot();
 
     REQUIRE(undo(world).status == 200);
