@@ -88,7 +88,6 @@ FleetModule::Parts::Parts(FleetModule& module, ModuleContext& context, Certifica
           tasks,
           [&module] {
               module.parts_->links.reloaded();
-              module.parts_->nodes.write_states();
               module.topology_changed();
           }
       ),

@@ -404,14 +404,17 @@ void LinkService::reloaded() {
     }
     for (const NodeId& node : gone) forget(node);
 
-    // The reports are changes too, and fail like the write before while the disk is full: asked for at once
-    // the first time, then ever later, or the two would chase each other as fast as the machine can.
+    // States and reports are changes too, and fail like the write before while the disk is full: at once the
+    // first time, then ever later, or the two would chase each other as fast as the machine can.
     const BootTime now = runtime_.boot();
     if (!reloaded_at_ || now - *reloaded_at_ > kCalm) ask_backoff_.reset();
     reloaded_at_ = now;
     const bool first = ask_backoff_.attempts() == 0;
     const Duration delay = ask_backoff_.next(runtime_);
-    ask_timer_ = runtime_.schedule(first ? Duration{0} : delay, [this] { ask_all_for_reports(); });
+    ask_timer_ = runtime_.schedule(first ? Duration{0} : delay, [this] {
+        nodes_.write_states();
+        ask_all_for_reports();
+    });
 }
 
 void LinkService::ask_all_for_reports() {

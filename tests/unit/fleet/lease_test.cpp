@@ -219,4 +219,27 @@ TEST_CASE("a loss that could not be written is written once writing works again"
     CHECK(world.event_messages("node.suspect") == std::vector<std::string>{"since before a write failed"});
 }
 
+TEST_CASE("while the disk stays full, lost leases are written ever more rarely", "[fleet][lease]") {
+    FleetWorld world;
+    world.start();
+    world.join_node("edge-1");
+    std::optional<FakeAgent> agent(std::in_place, world, "edge-1");
+    agent->say_hello();
+    int failures = 0;
+    const auto token = world.store.on_dropped([&failures] { ++failures; });
+    agent->go_silent();
+    for (int i = 0; i < 9'000; ++i) {
+        world.store.failure = Error{store_errc::full, "the disk is full"};
+        world.runtime.advance(Duration{10});
+    }
+    CHECK(world.state_of("edge-1") == NodeState::lost);
+    CHECK(failures > 2);
+    CHECK(failures < 60);
+
+    world.store.failure.reset();
+    world.runtime.advance(Duration{60'000});
+
+    CHECK(world.event_messages("node.lost").size() == 1);
+}
+
 }  // namespace icos::fleet::test
