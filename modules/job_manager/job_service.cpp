@@ -295,7 +295,7 @@ void JobService::offer(const NodeId& node, TargetPlan plan) {
     // A target that holds this very plan already need not say so again.
     const bool is_held = target.accepted == shared->digest && target.problem.empty();
     ports_.executor.offer(TargetId{node.value}, std::move(shared));
-    if (!is_held || !can_take_reports()) return;
+    if (!is_held || !may_write_by_itself()) return;
     Step step;
     confirm(node, step);
     static_cast<void>(commit(std::move(step)));

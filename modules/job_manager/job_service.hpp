@@ -161,8 +161,8 @@ private:
     void adopt_loaded(Loaded loaded);
     void offer_all();
     void offer(const NodeId& node, TargetPlan plan);
-    /// Otherwise they are kept beside memory and taken over by resync().
-    bool can_take_reports() const noexcept { return is_started_ && !is_reloading_ && holds_ == 0; }
+    /// Otherwise reports are kept beside memory and taken over by resync(), and nothing is planned unasked.
+    bool may_write_by_itself() const noexcept { return is_started_ && !is_reloading_ && holds_ == 0; }
     TargetPlan plan_of(const NodeId& node) const;
     void tell_watchers(const AppId& id);
 

@@ -44,8 +44,9 @@ Task<> JobService::reconcile() {
         }
         co_await sleep_for(ports_.runtime, settings_.debounce);
         is_dirty_ = false;
-        if (is_reloading_) continue;
-        if (must_resync_ && can_take_reports()) {
+        // After a failed write it pauses with everything else: reload() wakes it when that is over.
+        if (!may_write_by_itself()) continue;
+        if (must_resync_) {
             must_resync_ = false;
             resync();
         }
@@ -68,7 +69,7 @@ Task<> JobService::place_waiting(AppId id) {
     Turnstile::Turn turn(turnstile_);
     co_await turn.wait();
     const App* before = state_.find(id);
-    if (before == nullptr || before->desired != Desired::running || is_reloading_) co_return;
+    if (before == nullptr || before->desired != Desired::running || !may_write_by_itself()) co_return;
     const auto wanted = before->application();
     const std::string etag = etag_of(*before);
     const std::string name = before->name;

@@ -51,7 +51,7 @@ void JobService::accepted(const TargetId& target, const std::string& digest, con
             log_.warning("a node did not take its plan", {{"node", node.value}, {"problem", problem}});
     }
     if (problem.empty()) known.accepted = digest;
-    if (!can_take_reports()) return;
+    if (!may_write_by_itself()) return;
     if (is_news) {
         for (const Placement* placement : state_.on_node(node)) step.touched.insert(placement->app);
     }
@@ -101,7 +101,7 @@ void JobService::observed(
         changed.insert(one.placement);
     }
     // While memory is loaded the report is kept beside it and taken over afterwards.
-    if (!can_take_reports()) {
+    if (!may_write_by_itself()) {
         must_resync_ = true;
         return;
     }

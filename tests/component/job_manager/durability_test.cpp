@@ -15,6 +15,12 @@ Error full() {
     return Error{store_errc::full, "the disk is full", "free some space"};
 }
 
+int reloads_of(World& world) {
+    const std::string metrics = world.modules.back()->metrics();
+    const std::string name = "\nicos_job_manager_reloads_total ";
+    return std::stoi(metrics.substr(metrics.find(name) + name.size()));
+}
+
 }  // namespace
 
 TEST_CASE("a change that cannot be stored is refused and leaves no trace in memory", "[job_manager]") {
@@ -86,11 +92,8 @@ TEST_CASE(
         world.fleet().report("edge-1", {seen});
         world.run_time().advance(Duration(100));
     }
-    const std::string metrics = world.modules.back()->metrics();
-    const std::string name = "\nicos_job_manager_reloads_total ";
-    const int reloads = std::stoi(metrics.substr(metrics.find(name) + name.size()));
-    CHECK(reloads > 1);
-    CHECK(reloads < 40);
+    CHECK(reloads_of(world) > 1);
+    CHECK(reloads_of(world) < 40);
 
     world.store->failure.reset();
     world.run_time().advance(Duration(60'000));
@@ -203,4 +206,30 @@ TEST_CASE("everything survives on a real store", "[job_manager]") {
         runtime.run_to_end(store->close());
     }
     std::filesystem::remove_all(directory);
+}
+
+TEST_CASE(
+    "while the disk stays full, what waits and what has to move is tried ever more rarely", "[job_manager]"
+) {
+    World world;
+    world.fleet().set({ready_node("edge-1")});
+    world.apply("job", worker("job", ""));
+    world.run_all("edge-1");
+    world.apply("big", worker("big", "memory: 9Gi"));
+    Node lost = ready_node("edge-1");
+    lost.state = NodeState::lost;
+    world.store->failure = full();
+    world.fleet().set({lost, ready_node("edge-2")});
+    for (int i = 0; i < 6000; ++i) {
+        world.run_time().advance(Duration(10));
+        world.store->failure = full();
+    }
+    CHECK(reloads_of(world) > 1);
+    CHECK(reloads_of(world) < 40);
+
+    world.store->failure.reset();
+    world.run_time().advance(Duration(60'000));
+
+    CHECK(world.desired("edge-2", "worker").app == "job");
+    CHECK(world.happened("placement.moved job/worker"));
 }
