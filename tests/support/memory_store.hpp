@@ -24,6 +24,7 @@ public:
 
     Duration delay{1};             ///< until what was queued is durable
     std::optional<Error> failure;  ///< the next batch fails with this
+    bool keeps_failing = false;    ///< and every later one, until this is taken back
 
     using Key = std::pair<std::string, std::string>;
     const std::map<Key, Row>& rows() const noexcept { return rows_; }
@@ -117,7 +118,8 @@ private:
         std::deque<std::shared_ptr<Pending>> batch;
         batch.swap(queue_);
         if (failure) {
-            const Error why = *std::exchange(failure, std::nullopt);
+            const Error why = *failure;
+            if (!keeps_failing) failure.reset();
             next_version_ = last_version_;
             for (const auto& weak : dropped_) {
                 if (const auto listener = weak.lock()) (*listener)();
