@@ -47,6 +47,7 @@ void DesiredSync::accepted(const std::string& digest, bool problem, BootTime ret
     if (in_flight_ && in_flight_->digest == digest) {
         base_ = std::move(in_flight_);
         in_flight_.reset();
+        told_ = digest;
     }
     accepted_ = digest;
 }
@@ -60,19 +61,32 @@ void DesiredSync::resend(BootTime not_before) {
 
 DesiredSync::Step DesiredSync::next(BootTime now, std::uint64_t durable_version) {
     if (in_flight_) {
-        if (now < sent_at_ + accept_time_)
-            return {.send = std::nullopt, .look_again = sent_at_ + accept_time_};
+        if (now < sent_at_ + accept_time_) {
+            Step wait;
+            wait.look_again = sent_at_ + accept_time_;
+            return wait;
+        }
         ++repeats_;
         resend(now);
     }
     if (!plan_) return {};
-    if (plan_->digest == accepted_) {
-        base_ = plan_;
-        return {};
-    }
-    if (now < not_before_) return {.send = std::nullopt, .look_again = not_before_};
-    if (plan_->version > durable_version) return {.send = std::nullopt, .look_again = now + kDurabilityPoll};
     Step step;
+    const bool is_held = plan_->digest == accepted_;
+    if (is_held) base_ = plan_;
+    if (is_held && told_ == accepted_) return step;
+    if (!is_held && now < not_before_) {
+        step.look_again = not_before_;
+        return step;
+    }
+    if (plan_->version > durable_version) {
+        step.look_again = now + kDurabilityPoll;
+        return step;
+    }
+    if (is_held) {
+        told_ = accepted_;
+        step.confirm = told_;
+        return step;
+    }
     step.send = make_desired(base_.get(), *plan_);
     in_flight_ = plan_;
     sent_at_ = now;

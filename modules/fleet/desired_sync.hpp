@@ -29,6 +29,7 @@ public:
 
     struct Step {
         std::optional<agent::Desired> send;
+        std::optional<std::string> confirm;  ///< the node has the plan, and was not told so: its digest
         std::optional<BootTime> look_again;  ///< when waiting alone changes the answer
     };
     /// What to do now. A set to send counts as sent. Plans newer than `durable_version` wait.
@@ -43,6 +44,7 @@ private:
     std::shared_ptr<const TargetPlan> in_flight_;  ///< sent, not yet accepted
     std::string accepted_;
     Duration accept_time_;
+    std::string told_;  ///< the node knows that this digest was the plan's
     BootTime sent_at_{};
     BootTime not_before_{};
     std::uint64_t repeats_ = 0;

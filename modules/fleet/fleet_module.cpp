@@ -133,6 +133,7 @@ Result<void> FleetModule::configure(ModuleContext& context) {
     if (authority.has_error()) return authority.error();
     authority_ = std::move(*authority);
     parts_.emplace(*this, context, *authority_);
+    parts_->journal.state().set_lease(settings_.lease);
     parts_->routes.add_to(context.router);
     context.ports.provide<TopologyView>(*this);
     context.ports.provide<ExecutorRegistry>(*this);

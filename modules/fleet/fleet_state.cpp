@@ -127,6 +127,7 @@ std::shared_ptr<const Topology> FleetState::topology() const {
     if (!stale_ && topology_) return topology_;
     auto made = std::make_shared<Topology>();
     made->version = ++version_;
+    made->lease = lease_;
     made->nodes.reserve(nodes_.size());
     for (const auto& [id, entry] : nodes_) made->nodes.push_back(to_node(entry));
     topology_ = std::move(made);
@@ -158,6 +159,7 @@ Node to_node(const NodeEntry& entry) {
     node.location = record.location();
     node.address = facts.address;
     node.agent_version = facts.agent_version;
+    node.keeps_lease = facts.keeps_lease;
     node.joined_at = record.joined_at;
     node.last_seen = entry.life.last_seen.value_or(WallTime{});
     node.round_trip = entry.life.round_trip;

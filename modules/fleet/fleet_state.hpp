@@ -78,6 +78,8 @@ public:
     void add(RevokedKey key);
 
     std::shared_ptr<const Topology> topology() const;
+    /// Of every node, as the topology tells.
+    void set_lease(Duration lease) noexcept { lease_ = lease; }
 
 private:
     template <class Value>
@@ -89,6 +91,7 @@ private:
     std::map<std::string, Token> tokens_;
     ByText<std::string> by_secret_;
     ByText<RevokedKey> revoked_;
+    Duration lease_ = Topology{}.lease;
     mutable bool stale_ = true;
     mutable std::uint64_t version_ = 0;
     mutable std::shared_ptr<const Topology> topology_;

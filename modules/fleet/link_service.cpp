@@ -221,6 +221,11 @@ void LinkService::start(const LinkPtr& link, agent::Hello hello) {
 
 void LinkService::ended(const LinkPtr& link) {
     counters_.add(*link);
+    const auto present = links_.find(link->node);
+    // What came in since the last look was answered too.
+    if (present != links_.end() && present->second == link &&
+        link->session.counters().frames_in != link->frames_seen)
+        nodes_.heard(link->node);
     if (link->sync) {
         log_.info("node disconnected", {{"node", link->name}, {"reason", link->why}});
     }
@@ -231,6 +236,11 @@ void LinkService::ended(const LinkPtr& link) {
 Task<> LinkService::send_loop(LinkPtr link) {
     if (!co_await NodeLink::send(link, welcome(*link), kSendTime)) co_return;
     while (!link->closed) {
+        if (link->is_stopping_noted) {
+            link->is_stopping_noted = false;
+            co_await NodeLink::send(link, agent::encode(agent::StoppingNoted{}), kSendTime);
+            continue;
+        }
         if (link->ask_observed) {
             link->ask_observed = false;
             ++counters_.observed_asked;
@@ -251,6 +261,9 @@ Task<> LinkService::send_loop(LinkPtr link) {
                 link->sync->resend(runtime_.boot() + kProblemRetry);
                 continue;
             }
+            co_await NodeLink::send(link, std::move(message), kSendTime);
+        } else if (step.confirm) {
+            std::string message = agent::encode(agent::Current{*step.confirm});
             co_await NodeLink::send(link, std::move(message), kSendTime);
         } else if (step.look_again) {
             const auto wait = std::chrono::ceil<Duration>(*step.look_again - now);
@@ -300,10 +313,20 @@ Result<void> LinkService::handle(NodeLink& link, const std::string& message) {
         const Duration delay = link.resend_backoff.next(runtime_);
         link.sync->resend(first ? runtime_.boot() : runtime_.boot() + delay);
         link.wake.notify();
+    } else if (type == "stopping") {
+        tasks_.spawn("fleet.link.stopping", note_stopping(link.shared_from_this()));
     } else if (type.empty() || type == "hello") {
         return Error{link::errc::protocol, type.empty() ? "a message without a type" : "a second hello"};
     }
     return {};  // types of later versions are passed over
+}
+
+/// Its containers go on without an agent that would stop what is exclusive: known before the agent goes.
+Task<> LinkService::note_stopping(LinkPtr link) {
+    const Result<void> noted = co_await nodes_.stops_keeping_lease(link->node);
+    if (noted.has_error()) co_return;
+    link->is_stopping_noted = true;
+    link->wake.notify();
 }
 
 void LinkService::handle_accepted(NodeLink& link, const agent::Accepted& accepted) {

@@ -56,6 +56,7 @@ private:
     using LinkPtr = std::shared_ptr<NodeLink>;
 
     Task<> refuse(LinkPtr link, Error error);
+    Task<> note_stopping(LinkPtr link);
     Task<Result<void>> settle_identity(LinkPtr link);
     Task<> send_loop(LinkPtr link);
     Task<> read_loop(LinkPtr link);

@@ -14,7 +14,7 @@
 namespace icos::fleet {
 
 /// One agent connection. Lives as long as the coroutines that serve it. Loop-confined.
-struct NodeLink {
+struct NodeLink : std::enable_shared_from_this<NodeLink> {
     NodeLink(Runtime& runtime, std::unique_ptr<http::FrameStream> stream);
 
     /// Ends the session; whoever waits for it goes on. Idempotent.
@@ -38,6 +38,7 @@ struct NodeLink {
     std::optional<DesiredSync> sync;  ///< from the hello on
     Backoff resend_backoff{{}};
     bool ask_observed = false;
+    bool is_stopping_noted = false;  ///< and to be answered
     std::optional<BootTime> asked_observed_at;
     std::uint64_t frames_seen = 0;
 };

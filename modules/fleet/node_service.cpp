@@ -249,6 +249,22 @@ void NodeService::facts_changed(const NodeId& id, agent::Facts facts) {
     hooks_.topology_changed();
 }
 
+Task<Result<void>> NodeService::stops_keeping_lease(NodeId id) {
+    if (Result<void> writable = journal_.check_writable(); writable.has_error()) co_return writable.error();
+    NodeEntry* entry = journal_.state().find(id);
+    if (entry == nullptr) co_return Error{errc::not_found, "the node was forgotten meanwhile"};
+    entry->record.facts.keeps_lease = false;
+    journal_.state().touch();
+    ChangeSet changes;
+    changes.changes.push_back(upsert(entry->record));
+    changes.events.push_back(node_event("node.agent_stopping", *entry, "its containers go on without it"));
+    Task<Result<std::uint64_t>> written = journal_.write(std::move(changes), {changed(*entry)});
+    hooks_.topology_changed();
+    const Result<std::uint64_t> version = co_await std::move(written);
+    if (version.has_error()) co_return version.error();
+    co_return Result<void>();
+}
+
 void NodeService::check_leases() {
     const BootTime now = runtime_.boot();
     const auto since_last = last_check_ ? now - *last_check_ : BootClock::duration{0};

@@ -38,6 +38,9 @@ public:
     void heard(const NodeId& id, std::optional<Duration> round_trip = {});
     void said_hello(const NodeId& id, agent::Facts facts);
     void facts_changed(const NodeId& id, agent::Facts facts);
+    /// The agent stops while its containers go on: it no longer ends what is exclusive with its lease.
+    /// Resumes once durable.
+    Task<Result<void>> stops_keeping_lease(NodeId id);
     /// Looks at every lease; call about once a second.
     void check_leases();
     /// Writes what became of nodes while nothing could be written.

@@ -107,6 +107,8 @@ std::string component_digest(const App& app, const Component& component, Engine 
     for (const auto& [key, value] : environment_of(app, component)) environment[key] = value;
     parts.emplace_back(std::move(environment));
     parts.emplace_back(pull_of(component));
+    // Who restarts its containers is written into them.
+    if (loss_rule(component) == descriptor::OnNodeLoss::exclusive) parts.emplace_back("exclusive");
     return link::sha256_hex(json::serialize(parts));
 }
 
@@ -158,8 +160,9 @@ agent::DesiredPlacement desired_placement(const App& app, const Placement& place
     out.aliases = service_aliases(application, *component);
     out.pull = pull_of(*component);
     out.update_order = component->options.update_order.value_or("");
+    out.exclusive = loss_rule(*component) == descriptor::OnNodeLoss::exclusive;
     // Two generations at once would be two copies.
-    if (loss_rule(*component) == descriptor::OnNodeLoss::exclusive) out.update_order = "stop-first";
+    if (out.exclusive) out.update_order = "stop-first";
     if (component->options.health_timeout_ms) out.health_timeout_ms = *component->options.health_timeout_ms;
     return out;
 }

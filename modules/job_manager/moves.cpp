@@ -32,7 +32,9 @@ bool JobService::is_blocked(
     return std::any_of(placements.begin(), placements.end(), [&](const Placement* placement) {
         if (placement->component != component || placement->replica != replica) return false;
         const Node* node = topology.find(placement->node);
-        return node != nullptr && !node->confirmed_lost;
+        const bool is_silent =
+            node != nullptr && node->state == NodeState::lost && losses_.silent().contains(node->id);
+        return node != nullptr && !node->confirmed_lost && !is_silent;
     });
 }
 
@@ -60,6 +62,7 @@ Leaving JobService::leaving(const Topology& topology) const {
     for (const Node& node : topology.nodes) {
         const bool is_lost = node.state == NodeState::lost;
         if (is_lost && losses_.given_up().contains(node.id)) out.lost.insert(node.id);
+        if (is_lost && losses_.silent().contains(node.id)) out.silent.insert(node.id);
         if (node.draining && !is_lost) out.drained.insert(node.id);
         if (node.confirmed_lost) out.confirmed.insert(node.id);
     }

@@ -7,11 +7,18 @@ void NodeLosses::note(const Topology& topology, BootTime now) {
     for (const Node& node : topology.nodes) {
         if (node.state == NodeState::lost) {
             lost_.try_emplace(node.id, now);
+            // What an earlier process of the controller answered last is not known: a lease may just have
+            // begun.
+            silent_at_.try_emplace(node.id, now + rules_.margin + (is_first_ ? topology.lease : Duration{0}));
         } else {
             lost_.erase(node.id);
+            silent_at_.erase(node.id);
         }
     }
-    std::erase_if(lost_, [&](const auto& entry) { return topology.find(entry.first) == nullptr; });
+    const auto is_gone = [&](const auto& entry) { return topology.find(entry.first) == nullptr; };
+    std::erase_if(lost_, is_gone);
+    std::erase_if(silent_at_, is_gone);
+    is_first_ = false;
 }
 
 void NodeLosses::judge(const Topology& topology, BootTime now) {
@@ -22,7 +29,7 @@ void NodeLosses::judge(const Topology& topology, BootTime now) {
         if (node.state == NodeState::ready) ++ready;
         if (node.state == NodeState::suspect) ++suspect;
         const auto since = lost_.find(node.id);
-        if (since != lost_.end() && !node.confirmed_lost && now - since->second <= rules_.window) ++lost;
+        if (since != lost_.end() && !node.confirmed_lost && now - since->second <= topology.lease) ++lost;
     }
     const std::size_t base = ready + suspect + lost;
     if (!mass_ && lost >= 2 && 2 * lost > base) mass_ = Mass{now, base};
@@ -48,6 +55,14 @@ void NodeLosses::judge(const Topology& topology, BootTime now) {
         if (node.state != NodeState::lost) continue;
         const bool may = node.confirmed_lost || (mass_ ? released_.contains(node.id) : !is_unclear);
         if (may) given_up_.insert(node.id);
+    }
+    silent_.clear();
+    look_again_.reset();
+    for (const Node& node : topology.nodes) {
+        if (!node.keeps_lease || !given_up_.contains(node.id)) continue;
+        const BootTime at = silent_at_.at(node.id);
+        if (at <= now) silent_.insert(node.id);
+        if (at > now && (!look_again_ || at < *look_again_)) look_again_ = at;
     }
 }
 

@@ -16,9 +16,9 @@ namespace icos::job_manager {
 class NodeLosses {
 public:
     struct Rules {
-        Duration window{30'000};         ///< losses this close together belong together: one lease
         Duration patience{10 * 60'000};  ///< of a mass loss; afterwards one node every `pace`
         Duration pace{60'000};
+        Duration margin{10'000};  ///< after its lease, for an agent to stop what is exclusive
     };
     explicit NodeLosses(Rules rules) : rules_(rules) {}
 
@@ -26,7 +26,11 @@ public:
     void update(const Topology& topology, BootTime now);
     /// Nodes that may be given up; all of them are lost.
     const std::set<NodeId>& given_up() const noexcept { return given_up_; }
+    /// Those of them on which nothing exclusive runs any more, because their agents ended it with the lease.
+    const std::set<NodeId>& silent() const noexcept { return silent_; }
     bool is_mass_loss() const noexcept { return mass_.has_value(); }
+    /// When time alone changes an answer.
+    std::optional<BootTime> look_again() const noexcept { return look_again_; }
 
 private:
     struct Mass {
@@ -37,7 +41,11 @@ private:
     void judge(const Topology& topology, BootTime now);
 
     Rules rules_;
-    std::map<NodeId, BootTime> lost_;  ///< since when, as seen here
+    bool is_first_ = true;
+    std::map<NodeId, BootTime> lost_;       ///< since when, as seen here
+    std::map<NodeId, BootTime> silent_at_;  ///< of the lost ones, the earliest time they can be silent()
+    std::set<NodeId> silent_;
+    std::optional<BootTime> look_again_;
     std::optional<Mass> mass_;
     std::set<NodeId> released_;  ///< during a mass loss, because time passed
     std::set<NodeId> given_up_;

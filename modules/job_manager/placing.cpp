@@ -119,11 +119,13 @@ void JobService::put(App& app, const ReplicaDecision& decision, const Topology& 
         step.targets.insert(home->node);
         return;
     }
+    std::string from;
     // Stopped applications get no new homes; their replicas are placed when they start.
     if (home == nullptr && app.desired != Desired::running) return;
     if (loss_rule(*component) == descriptor::OnNodeLoss::exclusive) {
         // At most one copy: the old one is gone before the new one has a node.
         if (home != nullptr) {
+            from = home->node_name + " -> " + node->name + ", " + why_moved(*home, app, topology);
             start_removing(*home, step);
             home = nullptr;
         }
@@ -146,12 +148,13 @@ void JobService::put(App& app, const ReplicaDecision& decision, const Topology& 
     placement.wanted_at = ports_.runtime.wall();
     placement.since = placement.wanted_at;
     if (home != nullptr) {
-        const std::string message =
-            home->node_name + " -> " + node->name + ", " + why_moved(*home, app, topology);
-        step.events.push_back(
-            replica_event(app, "placement.moved", decision.component, decision.replica, node->name, message)
-        );
+        from = home->node_name + " -> " + node->name + ", " + why_moved(*home, app, topology);
         retire(*home, step);
+    }
+    if (!from.empty()) {
+        step.events.push_back(
+            replica_event(app, "placement.moved", decision.component, decision.replica, node->name, from)
+        );
     } else {
         step.events.push_back(replica_event(
             app,

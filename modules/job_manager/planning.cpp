@@ -12,8 +12,9 @@ bool has_to_leave(const descriptor::Component& component, const NodeId& node, co
         case descriptor::OnNodeLoss::keep:
             return false;
         case descriptor::OnNodeLoss::exclusive:
-            // A silent node may still run it: only an operator knows better.
-            return leaving.drained.contains(node) || leaving.confirmed.contains(node);
+            // A lost node may still run it, until its lease is over for certain or an operator knows better.
+            return leaving.drained.contains(node) || leaving.confirmed.contains(node) ||
+                   leaving.silent.contains(node);
         case descriptor::OnNodeLoss::replace:
             return leaving.drained.contains(node) || leaving.lost.contains(node);
     }

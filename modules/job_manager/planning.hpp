@@ -29,6 +29,7 @@ struct PlanInput {
 struct Leaving {
     std::set<NodeId> lost{};       ///< given up: `replace` gets a new home
     std::set<NodeId> drained{};    ///< an operator empties them: whatever holds no data of its own goes
+    std::set<NodeId> silent{};     ///< of the lost ones: their agents have ended what was `exclusive` there
     std::set<NodeId> confirmed{};  ///< an operator said that nothing runs there any more
 };
 /// Whether a replica of the component has to look for another home than `node`.

@@ -31,11 +31,17 @@ bool JobService::anything_waits() const {
 Task<> JobService::reconcile() {
     for (;;) {
         while (!is_dirty_) {
-            if (anything_waits()) {
+            const BootTime now = ports_.runtime.boot();
+            const auto due = losses_.look_again();
+            if (due || anything_waits()) {
                 // Reasons name ages and free amounts: they are made anew from time to time.
-                const bool notified = co_await wake_.wait_for(settings_.pending_refresh);
+                Duration pause = settings_.pending_refresh;
+                if (due)
+                    pause =
+                        std::min(pause, std::max(Duration{1'000}, std::chrono::ceil<Duration>(*due - now)));
+                const bool notified = co_await wake_.wait_for(pause);
                 if (!notified) {
-                    topology_moved_ = topology_moved_ || losses_.is_mass_loss();
+                    topology_moved_ = topology_moved_ || due || losses_.is_mass_loss();
                     break;
                 }
             } else {

@@ -57,6 +57,7 @@ struct Agent::Impl : std::enable_shared_from_this<Agent::Impl> {
 };
 
 void Agent::Impl::add_engine(Facts& facts) const {
+    facts.keeps_lease = true;
     facts.engine.clear();
     facts.engine_version.clear();
     facts.engine_problem = node->reconciler->engine_problem();
@@ -160,7 +161,15 @@ Task<> Agent::Impl::keep_link(Self self) {
 }
 
 Task<> Agent::Impl::stop(Self self, Duration deadline) {
-    // The link first: what the controller sees last is the state that stays.
+    // Nobody stops what is exclusive when the lease ends from here on: either the controller knows that, or
+    // it is stopped now.
+    if (self->node->reconciler && self->node->reconciler->runs_exclusive()) {
+        bool is_known = false;
+        if (const auto conversation = self->node->conversation.lock())
+            is_known = co_await Conversation::say_stopping(conversation, deadline / 4);
+        if (!is_known) co_await Reconciler::give_up_lease(self->node->reconciler, deadline / 2);
+    }
+    // The link before the rest: what the controller sees last is the state that stays.
     co_await self->tasks.stop(deadline / 2);
     if (self->node->reconciler) co_await self->node->reconciler->stop(deadline / 2);
 }
@@ -205,6 +214,7 @@ std::string Agent::metrics() const {
         add("icos_agent_engine_events_total", "counter", counters.events);
         add("icos_agent_engine_losses_total", "counter", counters.engine_losses);
         add("icos_agent_orphans_total", "counter", counters.orphans);
+        add("icos_agent_lease_ends_total", "counter", counters.lease_ends);
         add("icos_agent_pulls_total", "counter", reconciler->pulls());
     }
     return out;

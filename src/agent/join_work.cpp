@@ -27,6 +27,11 @@ private:
     std::shared_ptr<Countdown> countdown_;
 };
 
+Task<> keep_first_error(Task<Result<void>> work, std::shared_ptr<std::optional<Error>> first) {
+    Result<void> result = co_await std::move(work);
+    if (result.has_error() && !*first) *first = result.error();
+}
+
 Task<> counted(std::shared_ptr<Countdown> countdown, Task<> task) {
     const CountOnEnd on_end(std::move(countdown));
     co_await std::move(task);
@@ -45,6 +50,16 @@ Task<> all_of(Runtime& runtime, std::vector<Task<>> tasks) {
     TaskGroup group(runtime);
     for (Task<>& task : tasks) group.spawn("agent.part", counted(countdown, std::move(task)));
     while (countdown->left > 0) co_await countdown->done.wait();
+}
+
+Task<Result<void>> all_succeed(Runtime& runtime, std::vector<Task<Result<void>>> work) {
+    const auto first = std::make_shared<std::optional<Error>>();
+    std::vector<Task<>> tasks;
+    tasks.reserve(work.size());
+    for (Task<Result<void>>& each : work) tasks.push_back(keep_first_error(std::move(each), first));
+    co_await all_of(runtime, std::move(tasks));
+    if (*first) co_return **first;
+    co_return Result<void>();
 }
 
 struct Slots::State {

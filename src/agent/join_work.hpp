@@ -2,6 +2,7 @@
 #pragma once
 #include "icos/async/runtime.hpp"
 #include "icos/async/task.hpp"
+#include "icos/core/error.hpp"
 
 #include <memory>
 #include <vector>
@@ -11,6 +12,9 @@ namespace icos::agent {
 /// Runs the tasks at the same time on the loop and resumes when all have ended. Cancelled with the caller.
 /// The tasks keep their results themselves.
 Task<> all_of(Runtime& runtime, std::vector<Task<>> tasks);
+
+/// The same; the first error, if any.
+Task<Result<void>> all_succeed(Runtime& runtime, std::vector<Task<Result<void>>> work);
 
 /// A bound on how much of something happens at a time. Loop-confined.
 class Slots {

@@ -13,6 +13,8 @@ namespace icos::agent {
 namespace {
 
 const Log kLog("agent.link");
+/// Between pings that renew the lease, and at most for an answer.
+constexpr Duration kLeasePing{5'000};
 /// Changes within this time travel together.
 constexpr Duration kDebounce{50};
 
@@ -80,8 +82,13 @@ Task<Error> Conversation::converse(Self self) {
     hello.wall_ms = to_ms(node.runtime.wall());
     hello.facts = node.facts;
     self->facts_sent_ = node.facts_version;
+    self->said_hello_ = node.runtime.boot();
     Result<void> going = co_await self->session_->control().write(encode(hello));
-    if (going.has_value()) self->tasks_.spawn("agent.report", report(self));
+    if (going.has_value()) {
+        node.conversation = self;
+        self->tasks_.spawn("agent.report", report(self));
+        self->tasks_.spawn("agent.lease_ping", keep_lease(self));
+    }
     while (going.has_value()) {
         Result<std::optional<std::string>> message = co_await self->session_->control().read();
         if (message.has_error()) {
@@ -110,7 +117,8 @@ void Conversation::take_welcome(const Welcome& welcome) {
             node.controllers.push_back(controller);
         }
     }
-    node.lease = Duration(welcome.lease_ms);
+    lease_ = Duration(welcome.lease_ms);
+    node.reconciler->lease_answered(said_hello_, lease_);
     node.is_connected = true;
     is_welcomed_ = true;
     node.changed.notify();
@@ -122,6 +130,13 @@ Task<Result<void>> Conversation::handle(Self self, std::string message) {
         const Result<Welcome> welcome = decode<Welcome>(message);
         if (welcome.has_error()) co_return welcome.error();
         self->take_welcome(*welcome);
+    } else if (type == "current") {
+        const Result<Current> current = decode<Current>(message);
+        if (current.has_error()) co_return current.error();
+        if (current->digest == self->node_->log.digest()) self->node_->reconciler->lease_confirmed();
+    } else if (type == "stopping_noted") {
+        self->is_stopping_noted_ = true;
+        self->node_->changed.notify();
     } else if (type == "desired") {
         Result<Desired> desired = decode<Desired>(message);
         if (desired.has_error()) co_return desired.error();
@@ -177,6 +192,7 @@ Task<Result<void>> Conversation::take_desired(Self self, Desired desired) {
     } else {
         node.reconciler->set_desired(node.log.set());
         node.reconciler->trust_desired();
+        node.reconciler->lease_confirmed();
     }
     co_return co_await control.write(encode(answer));
 }
@@ -200,6 +216,37 @@ std::optional<Observed> Conversation::observed_step() {
     step.digest = observed_digest(now);
     known_ = now;
     return step;
+}
+
+Task<> Conversation::keep_lease(Self self) {
+    NodeState& node = *self->node_;
+    while (!self->ended_) {
+        if (!self->is_welcomed_) {
+            co_await node.changed.wait();
+            continue;
+        }
+        co_await sleep_for(node.runtime, kLeasePing);
+        const BootTime sent = node.runtime.boot();
+        const bool is_answered = co_await self->session_->ping(self->lease_);
+        if (is_answered) node.reconciler->lease_answered(sent, self->lease_);
+    }
+}
+
+Task<bool> Conversation::say_stopping(Self self, Duration limit) {
+    NodeState& node = *self->node_;
+    if (!self->is_welcomed_ || self->ended_) co_return false;
+    const BootTime deadline = node.runtime.boot() + limit;
+    self->tasks_.spawn("agent.say_stopping", send_stopping(self));
+    while (!self->is_stopping_noted_ && !self->ended_) {
+        const BootTime now = node.runtime.boot();
+        if (now >= deadline) break;
+        co_await node.changed.wait_for(std::chrono::ceil<Duration>(deadline - now));
+    }
+    co_return self->is_stopping_noted_;
+}
+
+Task<> Conversation::send_stopping(Self self) {
+    (void)co_await self->session_->control().write(encode(Stopping{}));
 }
 
 Task<> Conversation::report(Self self) {

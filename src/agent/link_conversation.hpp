@@ -14,6 +14,8 @@
 
 namespace icos::agent {
 
+class Conversation;
+
 /// What the conversations of one agent share, from one connection to the next. Loop-confined.
 struct NodeState {
     NodeState(Runtime& rt, Engine& e, AcceptedLog& accepted_log)
@@ -32,7 +34,7 @@ struct NodeState {
     bool is_accepting = false;  ///< a set is being made durable: one at a time
     bool is_connected = false;  ///< welcomed
     std::vector<std::string> controllers;
-    Duration lease{30'000};
+    std::weak_ptr<Conversation> conversation;  ///< the one that holds, if any
 };
 
 /// One connection with a controller, from hello to its end: handshake, desired sets in, observed sets and
@@ -43,12 +45,16 @@ public:
     /// Until the connection ends; returns why.
     static Task<Error> hold(std::shared_ptr<Conversation> self);
     bool was_welcomed() const noexcept { return is_welcomed_; }
+    /// The agent is about to stop while containers go on: whether the controller wrote that down in time.
+    static Task<bool> say_stopping(std::shared_ptr<Conversation> self, Duration limit);
 
 private:
     using Self = std::shared_ptr<Conversation>;
     static Task<Error> converse(Self self);
     static Task<> run_session(Self self);
     static Task<> report(Self self);
+    static Task<> keep_lease(Self self);
+    static Task<> send_stopping(Self self);
     static Task<Result<void>> handle(Self self, std::string message);
     static Task<Result<void>> take_desired(Self self, Desired desired);
     void take_welcome(const Welcome& welcome);
@@ -58,6 +64,9 @@ private:
     std::shared_ptr<link::Session> session_;
     std::optional<Error> ended_;
     bool is_welcomed_ = false;
+    bool is_stopping_noted_ = false;
+    BootTime said_hello_{};
+    Duration lease_{};
     ObservedSet greeted_;               ///< observed at hello
     std::optional<ObservedSet> known_;  ///< what the controller knows; nullopt: it needs the whole set
     std::uint64_t facts_sent_ = 0;

@@ -66,6 +66,7 @@ std::string NodeRecords::text() const {
     return json::serialize(json::object{
         {"boot_id", data_.boot_id},
         {"ended", to_array(data_.ended)},
+        {"interrupted", to_array(data_.interrupted)},
         {"stopped", to_array(data_.stopped)},
         {"removing", to_array(data_.removing)},
         {"images", std::move(images)},
@@ -84,6 +85,7 @@ void NodeRecords::parse(const std::string& text) {
         data_.boot_id = boot->get_string().c_str();
     }
     data_.ended = to_set(object, "ended");
+    data_.interrupted = to_set(object, "interrupted");
     data_.stopped = to_set(object, "stopped");
     data_.removing = to_set(object, "removing");
     if (const json::value* images = object.if_contains("images"); images != nullptr && images->is_object()) {
@@ -106,6 +108,9 @@ void NodeRecords::set_boot_id(std::string id) {
 void NodeRecords::set_ended(const std::string& container, bool ended) {
     change(data_.ended, container, ended);
 }
+void NodeRecords::set_interrupted(const std::string& container, bool interrupted) {
+    change(data_.interrupted, container, interrupted);
+}
 void NodeRecords::set_stopped(const std::string& placement, bool stopped) {
     change(data_.stopped, placement, stopped);
 }
@@ -114,8 +119,10 @@ void NodeRecords::set_removing(const std::string& placement, bool removing) {
 }
 
 void NodeRecords::forget_ended_except(const std::set<std::string>& existing) {
-    if (std::erase_if(data_.ended, [&](const std::string& id) { return !existing.contains(id); }) > 0)
-        changed_ = true;
+    for (std::set<std::string>* ids : {&data_.ended, &data_.interrupted}) {
+        if (std::erase_if(*ids, [&](const std::string& id) { return !existing.contains(id); }) > 0)
+            changed_ = true;
+    }
 }
 
 std::string NodeRecords::image_of(const std::string& reference) const {

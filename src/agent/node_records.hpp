@@ -29,7 +29,11 @@ public:
     /// Containers that ended by themselves: they are not started again after a reboot.
     bool has_ended(const std::string& container) const { return data_.ended.contains(container); }
     void set_ended(const std::string& container, bool ended);
-    /// Keeps the ended ones among `existing` only.
+    /// Containers that ran and were stopped by the agent itself, because its lease ended: they are started
+    /// again when it holds again.
+    bool was_interrupted(const std::string& container) const { return data_.interrupted.contains(container); }
+    void set_interrupted(const std::string& container, bool interrupted);
+    /// Keeps the ended and interrupted ones among `existing` only.
     void forget_ended_except(const std::set<std::string>& existing);
 
     /// Placements that were stopped on request: starting them again starts all of their containers.
@@ -48,6 +52,7 @@ private:
     struct Data {
         std::string boot_id;
         std::set<std::string> ended;
+        std::set<std::string> interrupted;
         std::set<std::string> stopped;
         std::set<std::string> removing;
         std::map<std::string, std::string> images;

@@ -31,6 +31,7 @@ const ErrorDomain& rollout_domain() noexcept {
         ErrorEntry{"unhealthy", ErrorKind::upstream},
         ErrorEntry{"dependency_failed", ErrorKind::upstream},
         ErrorEntry{"superseded", ErrorKind::conflict},
+        ErrorEntry{"lease_ended", ErrorKind::conflict},
     };
     static const ErrorDomain domain("rollout", entries);
     return domain;
@@ -125,6 +126,13 @@ UnitView view_of(const Unit& unit, std::int64_t now_ms) {
     out.reason = std::move(judged.reason);
     out.reason_code = std::move(judged.reason_code);
     view.look_again = judged.look_again;
+    if (unit.awaits_lease && wanted.run && !any_up && unit.looked) {
+        out.state = PlacementState::pending;
+        out.reason =
+            "waits for the controller: at most one copy may run anywhere, and the node's lease has ended";
+        out.reason_code = "lease.ended";
+        return view;
+    }
     if (unit.doing && (!any_up || (is_wanted && judged.state == PlacementState::completed))) {
         // A service that completed early does not complete the placement while others are still to be
         // started.

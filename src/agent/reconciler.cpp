@@ -11,6 +11,8 @@ namespace {
 
 const Log kLog("agent.reconciler");
 constexpr Duration kDependencyRetry{10'000};
+/// For an agent that was started again to reach a controller, before what is exclusive is stopped.
+constexpr Duration kRestartGrace{10'000};
 const Backoff::Settings kEngineRetry{Duration(500), Duration(15'000)};
 
 bool is_up(const ContainerState& container) {
@@ -28,6 +30,7 @@ Reconciler::Reconciler(Runtime& runtime, Engine& engine, NodeRecords& records, S
       engine_(engine),
       records_(records),
       settings_(std::move(settings)),
+      lease_(runtime.boot() + kRestartGrace),
       images_(std::make_shared<ImageStore>(runtime, engine, records)),
       engine_problem_("the container engine was not asked yet"),
       tasks_(runtime) {
@@ -37,6 +40,7 @@ Reconciler::Reconciler(Runtime& runtime, Engine& engine, NodeRecords& records, S
         engine,
         records,
         images_,
+        lease_,
         settings_.target,
         [this](Unit& unit) { publish(unit); },
         [this] { return engine_info_ ? engine_info_->architecture : std::string(); },
@@ -59,6 +63,7 @@ void Reconciler::start() {
     }
     tasks_.spawn("agent.engine", watch_engine(shared_from_this()));
     tasks_.spawn("agent.look", look_regularly(shared_from_this()));
+    tasks_.spawn("agent.lease", keep_lease(shared_from_this()));
 }
 
 void Reconciler::cancel() {
@@ -363,7 +368,7 @@ void Reconciler::finish_pass(const UnitPtr& unit, std::uint64_t epoch, const Res
         unit->retry_at.reset();
         unit->backoff.reset();
     } else if (unit->epoch != epoch || result.error().code == rollout_errc::superseded ||
-               result.error().code == errc::cancelled) {
+               result.error().code == rollout_errc::lease_ended || result.error().code == errc::cancelled) {
         unit->dirty = true;
     } else if (result.error().code == engine_errc::unreachable) {
         // Says nothing about the placement: what was known of it stays, and the engine's return is looked out

@@ -5,6 +5,7 @@
 #include "icos/async/runtime.hpp"
 #include "icos/async/task_group.hpp"
 #include "image_store.hpp"
+#include "lease.hpp"
 #include "node_records.hpp"
 #include "rollout.hpp"
 #include "unit.hpp"
@@ -43,6 +44,15 @@ public:
     /// Containers whose placement is unknown may be removed only once the set is known to be whole.
     void trust_desired();
 
+    /// A ping or hello sent at `sent` was answered by a controller that grants leases of `length`.
+    void lease_answered(BootTime sent, Duration length);
+    /// The accepted set is what the controller wants now.
+    void lease_confirmed();
+    /// Whether anything runs that only one node may run.
+    bool runs_exclusive() const;
+    /// Stops all of that. Nothing of it is started again by this process.
+    static Task<> give_up_lease(std::shared_ptr<Reconciler> self, Duration grace);
+
     /// Whether observed() comes from the engine: every placement was looked at, or the engine is known to be
     /// away. Before that it says "pending" of things that may well run.
     bool is_informed() const;
@@ -58,6 +68,7 @@ public:
         std::uint64_t events = 0;
         std::uint64_t engine_losses = 0;
         std::uint64_t orphans = 0;
+        std::uint64_t lease_ends = 0;  ///< times the lease ended while it mattered
     };
     const Counters& counters() const noexcept { return counters_; }
     std::uint64_t pulls() const noexcept { return images_->pulls(); }
@@ -72,6 +83,9 @@ private:
     static Task<Result<void>> read_events(Self self);
     static Task<Result<void>> look_at_all(Self self);
     static Task<> note_boot(Self self);
+    static Task<> keep_lease(Self self);
+    static Task<> interrupt_all(Self self, Duration grace);
+    void lease_moved();
     static Task<> look_for_others(Self self);
 
     UnitPtr unit_for(const PlacementId& id);
@@ -85,6 +99,8 @@ private:
     Engine& engine_;
     NodeRecords& records_;
     Settings settings_;
+    Lease lease_;
+    bool has_given_up_ = false;
     std::shared_ptr<ImageStore> images_;
     std::unique_ptr<Rollout> rollout_;
     std::map<PlacementId, UnitPtr> units_;

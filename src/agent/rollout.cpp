@@ -65,6 +65,8 @@ Task<Result<void>> Rollout::advance(UnitPtr unit) {
     if (!wanted) co_return co_await remove(unit);
     unit->app_id = wanted->app_id;
     if (!wanted->run) co_return co_await halt(unit);
+    unit->awaits_lease = !may_start(*unit);
+    if (unit->awaits_lease) co_return Result<void>();
 
     Result<PlacementPlan> made = plan_placement(*wanted, parts_.target);
     if (made.has_error()) co_return made.error();
@@ -176,7 +178,7 @@ Task<Result<void>> Rollout::go_back(
     Result<void> removed = co_await remove_all(unit, ids_of(unit->of_digest(context.wanted->digest)));
     if (removed.has_error()) co_return removed;
     for (const std::string& id : stopped) {
-        Result<void> started = co_await start_one(id);
+        Result<void> started = co_await start_one(unit, id);
         if (started.has_error()) co_return started;
     }
     parts_.records.set_stopped(unit->id.value, false);
@@ -195,7 +197,7 @@ Task<Result<void>> Rollout::hold(UnitPtr unit, std::string digest) {
     Result<void> removed = co_await remove_all(unit, std::move(others));
     if (removed.has_error()) co_return removed;
     for (const std::string& id : to_start(*unit, digest)) {
-        Result<void> started = co_await start_one(id);
+        Result<void> started = co_await start_one(unit, id);
         if (started.has_error()) co_return started;
     }
     unit->lost_running.clear();

@@ -2,6 +2,7 @@
 #pragma once
 #include "image_store.hpp"
 #include "join_work.hpp"
+#include "lease.hpp"
 #include "node_records.hpp"
 #include "unit.hpp"
 
@@ -24,6 +25,7 @@ public:
         Engine& engine;
         NodeRecords& records;
         std::shared_ptr<ImageStore> images;
+        const Lease& lease;
         std::string target;
         std::function<void(Unit&)> changed;                                ///< the unit's view may differ now
         std::function<std::string()> architecture;                         ///< of the engine
@@ -35,6 +37,8 @@ public:
     Task<Result<void>> advance(std::shared_ptr<Unit> unit);
     /// Asks the engine what there is of the unit.
     Task<Result<void>> look(std::shared_ptr<Unit> unit);
+    /// Stops what runs of an exclusive placement, because the lease ended; beside whatever pass is under way.
+    Task<Result<void>> interrupt(PlacementId id, Duration grace);
 
 private:
     using UnitPtr = std::shared_ptr<Unit>;
@@ -68,7 +72,7 @@ private:
     Task<Result<void>> start_in_order(Context context, std::vector<std::string> ids);
     Task<Result<void>> await_dependencies(Context context, const ContainerPlan* plan);
     Task<Result<void>> prove(Context context);
-    Task<Result<void>> start_one(std::string id);
+    Task<Result<void>> start_one(UnitPtr unit, std::string id);
     Task<Result<void>> stop_one(std::string id, Duration grace);
     Task<Result<void>> remove_one(std::string id);
     Task<Result<void>> stop_all(UnitPtr unit, std::vector<std::string> ids);
@@ -76,6 +80,14 @@ private:
     Task<> take_final_names(Context context);
     Task<> drop_old_networks(Context context);
     Task<Result<void>> wait_for_change(UnitPtr unit, Duration limit);
+    // rollout_exclusive.cpp: what only one node may run
+    bool may_start(const Unit& unit) const;
+    Task<Result<void>> save_records();
+    /// Decides which containers are to be restarted, and shows them as an engine would that does so.
+    void judge_restarts(Unit& unit);
+    /// Of a container that is shown as restarting: whether it is time.
+    bool is_restart_due(Unit& unit, const std::string& id);
+
     /// Of the containers of `digest`, those that should run and do not.
     std::vector<std::string> to_start(Unit& unit, const std::string& digest);
     void doing(Unit& unit, std::optional<PlacementState> state, std::string progress = {});

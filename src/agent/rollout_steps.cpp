@@ -16,21 +16,6 @@ constexpr Duration kPoll{5'000};
 /// A one-shot container that ended just now may have been ended by an engine that is going down.
 constexpr Duration kEndedForGood{2'000};
 
-Task<> keep_first_error(Task<Result<void>> work, std::shared_ptr<std::optional<Error>> first) {
-    Result<void> result = co_await std::move(work);
-    if (result.has_error() && !*first) *first = result.error();
-}
-
-Task<Result<void>> all_succeed(Runtime& runtime, std::vector<Task<Result<void>>> work) {
-    const auto first = std::make_shared<std::optional<Error>>();
-    std::vector<Task<>> tasks;
-    tasks.reserve(work.size());
-    for (Task<Result<void>>& each : work) tasks.push_back(keep_first_error(std::move(each), first));
-    co_await all_of(runtime, std::move(tasks));
-    if (*first) co_return **first;
-    co_return Result<void>();
-}
-
 Error superseded() {
     return Error{rollout_errc::superseded, "something else is wanted by now"};
 }
@@ -65,6 +50,7 @@ Task<Result<void>> Rollout::look(UnitPtr unit) {
         unit->component = label_of(container, label::kComponent);
     }
     unit->last_exit = std::move(exits);
+    judge_restarts(*unit);
     parts_.changed(*unit);
     co_return Result<void>();
 }
@@ -78,12 +64,16 @@ std::vector<std::string> Rollout::to_start(Unit& unit, const std::string& digest
             ids.push_back(container->id);
             continue;
         }
+        if (is_restart_due(unit, container->id)) ids.push_back(container->id);
         if (container->state != "exited" && container->state != "dead") continue;
         const auto traits = unit.traits.find(label_of(*container, label::kService));
         const RestartPolicy policy = traits == unit.traits.end() ? RestartPolicy::no : traits->second.restart;
         const bool comes_back = policy == RestartPolicy::always || policy == RestartPolicy::unless_stopped;
-        if (comes_back || on_request || unit.lost_running.contains(container->id)) {
+        const bool was_up =
+            unit.lost_running.contains(container->id) || parts_.records.was_interrupted(container->id);
+        if (comes_back || on_request || was_up) {
             parts_.records.set_ended(container->id, false);
+            parts_.records.set_interrupted(container->id, false);
             ids.push_back(container->id);
         } else if (!parts_.records.has_ended(container->id)) {
             const std::int64_t since = now_ms - container->finished_ms;
@@ -195,8 +185,10 @@ Task<Result<void>> Rollout::create_one(
     co_return Result<void>();
 }
 
-Task<Result<void>> Rollout::start_one(std::string id) {
+Task<Result<void>> Rollout::start_one(UnitPtr unit, std::string id) {
     const Slots::Ticket ticket = co_await slots_.take();
+    // It may have waited for its turn.
+    if (!may_start(*unit)) co_return Error{rollout_errc::lease_ended, "the node's lease has ended"};
     co_return co_await parts_.engine.start(std::move(id));
 }
 
@@ -262,7 +254,7 @@ Task<Result<void>> Rollout::start_in_order(Context context, std::vector<std::str
                 const std::string id = container->id;
                 Result<void> ready = co_await await_dependencies(context, &plan);
                 if (ready.has_error()) co_return ready;
-                starts.push_back(start_one(id));
+                starts.push_back(start_one(unit, id));
                 break;
             }
         }
@@ -335,6 +327,7 @@ Task<Result<void>> Rollout::remove_all(UnitPtr unit, std::vector<std::string> id
     std::vector<Task<Result<void>>> removals;
     for (const std::string& id : ids) {
         parts_.records.set_ended(id, false);
+        parts_.records.set_interrupted(id, false);
         removals.push_back(remove_one(id));
     }
     Result<void> removed = co_await all_succeed(parts_.runtime, std::move(removals));

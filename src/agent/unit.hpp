@@ -18,12 +18,22 @@
 namespace icos::agent {
 
 /// rollout.exits, rollout.unhealthy, rollout.dependency_failed: a generation did not prove itself.
-/// rollout.superseded: something else is wanted by now.
-enum class rollout_errc { exits = 1, unhealthy, dependency_failed, superseded };
+/// rollout.superseded: something else is wanted by now. rollout.lease_ended: what at most one node may run is
+/// not started without a lease.
+enum class rollout_errc { exits = 1, unhealthy, dependency_failed, superseded, lease_ended };
 const ErrorDomain& rollout_domain() noexcept;
 inline boost::system::error_code make_error_code(rollout_errc e) noexcept {
     return {static_cast<int>(e), rollout_domain()};
 }
+
+/// Restarts of a container that the engine must not restart by itself: that of an exclusive component. The
+/// delays are an engine's: doubled up to a minute, short again after ten seconds up.
+struct OwnRestart {
+    std::uint32_t count = 0;
+    Backoff delay{{Duration(200), Duration(60'000)}};
+    std::optional<BootTime> due;       ///< it is down, and started again then
+    std::optional<BootTime> up_since;  ///< as seen here
+};
 
 /// One placement as the reconciler works on it: what is wanted, what is there, what is being done.
 /// Loop-confined; one task works on it at a time.
@@ -40,8 +50,10 @@ struct Unit {
 
     std::vector<ContainerState> containers;  ///< at the last look
     bool looked = false;
-    std::map<std::string, int> last_exit;  ///< container id -> exit code seen while it was down
-    std::set<std::string> lost_running;    ///< ran when the node or the engine went away
+    std::map<std::string, int> last_exit;        ///< container id -> exit code seen while it was down
+    std::set<std::string> lost_running;          ///< ran when the node or the engine went away
+    std::map<std::string, OwnRestart> restarts;  ///< by container id; only of what is exclusive
+    bool awaits_lease = false;                   ///< exclusive, and may not be started now
     Traits traits;
     std::string network;  ///< the application network's name
     AppId app_id;

@@ -19,8 +19,8 @@ Schema controller_section() {
         {"advertise",
          Type::text,
          "",
-         "Host name or address, without the port, under which nodes reach this controller; empty: the host "
-         "name."},
+         "Host name or address under which nodes reach this controller, with the port if that is not the "
+         "listener's; empty: the host name."},
     }};
 }
 

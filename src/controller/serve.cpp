@@ -253,15 +253,18 @@ private:
         co_await shut_down();
     }
 
-    std::string advertised_host() const {
-        const std::string& host = config_.section("controller").text("advertise");
-        return host.empty() ? host_name() : host;
+    /// With the port, which nodes need: the listener's unless another one is forwarded to it. A port chosen by
+    /// the kernel is known only once it listens.
+    std::string advertised(const std::string& listening) const {
+        const std::string& given = config_.section("controller").text("advertise");
+        const std::string host = given.empty() ? host_name() : given;
+        const bool has_port = host.starts_with('[') ? host.find("]:") != std::string::npos
+                                                    : std::count(host.begin(), host.end(), ':') == 1;
+        return has_port || listening.empty() ? host : host + ":" + listening;
     }
-
-    /// With the port, which nodes need; a port chosen by the kernel is known only once it listens.
     std::string advertised() const {
         const std::int64_t port = config_.section("listeners").integer("tls_port");
-        return port == 0 ? advertised_host() : advertised_host() + ":" + std::to_string(port);
+        return advertised(port == 0 ? std::string() : std::to_string(port));
     }
 
     void announce() {
@@ -270,7 +273,7 @@ private:
             nodes = topology->current()->nodes.size();
         const auto took = std::chrono::duration_cast<Duration>(runtime_.boot() - began_).count();
         const std::string where = tls_port_.empty() ? "http://" + plain_endpoint_ + "/"
-                                                    : "https://" + advertised_host() + ":" + tls_port_ + "/";
+                                                    : "https://" + advertised(tls_port_) + "/";
         const std::string line = "ready in " + std::to_string(took) + " ms, " +
                                  std::to_string(application_->module_names().size()) + " modules, " +
                                  std::to_string(nodes) + " nodes, " + where;

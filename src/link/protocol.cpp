@@ -77,6 +77,7 @@ struct Members<agent::Facts> {
         v("labels", &T::labels);
         v("devices", &T::devices);
         v("location", &T::location);
+        v("keeps_lease", &T::keeps_lease);
     }
 };
 template <>
@@ -146,6 +147,7 @@ struct Members<agent::DesiredPlacement> {
         v("pull", &T::pull);
         v("credentials", &T::credentials);
         v("health_timeout_ms", &T::health_timeout_ms);
+        v("exclusive", &T::exclusive);
         v("update_order", &T::update_order);
     }
 };
@@ -223,6 +225,23 @@ struct Members<agent::FactsChanged> {
     static void fields(V& v) {
         v("facts", &agent::FactsChanged::facts);
     }
+};
+template <>
+struct Members<agent::Current> {
+    template <class V>
+    static void fields(V& v) {
+        v("digest", &agent::Current::digest);
+    }
+};
+template <>
+struct Members<agent::Stopping> {
+    template <class V>
+    static void fields(V&) {}
+};
+template <>
+struct Members<agent::StoppingNoted> {
+    template <class V>
+    static void fields(V&) {}
 };
 template <>
 struct Members<agent::Resend> {
@@ -307,6 +326,15 @@ std::string encode(const FactsChanged& m) {
 std::string encode(const Resend& m) {
     return encode_as("resend", m);
 }
+std::string encode(const Current& m) {
+    return encode_as("current", m);
+}
+std::string encode(const Stopping& m) {
+    return encode_as("stopping", m);
+}
+std::string encode(const StoppingNoted& m) {
+    return encode_as("stopping_noted", m);
+}
 std::string encode(const JoinRequest& m) {
     return encode_as("join", m);
 }
@@ -345,6 +373,7 @@ template Result<Accepted> decode<Accepted>(std::string_view);
 template Result<Observed> decode<Observed>(std::string_view);
 template Result<FactsChanged> decode<FactsChanged>(std::string_view);
 template Result<Resend> decode<Resend>(std::string_view);
+template Result<Current> decode<Current>(std::string_view);
 template Result<JoinRequest> decode<JoinRequest>(std::string_view);
 template Result<JoinAnswer> decode<JoinAnswer>(std::string_view);
 

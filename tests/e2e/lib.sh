@@ -1,6 +1,7 @@
 # Sourced by the e2e tests: real programs, a real Docker engine, all in one scratch folder, stopped by pid at the end.
 # A check prints "ok NAME" or "FAIL NAME"; tests/run.sh counts them.
 set -u
+extra_pids=()
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 bin=${ICOS_BIN:-$root/build/release/bin}
 work=$(mktemp -d /tmp/icos-e2e.XXXXXX)
@@ -48,11 +49,17 @@ start_controller() { # extra arguments…
     done
     echo "the controller does not start:"; tail -n 20 "$work/controller.log"; exit 1
 }
+start_proxy() { # port, target port: sets proxy_pid
+    python3 "$root/tests/support/tcp_proxy.py" "$1" "$2" >>"$work/proxy.log" 2>&1 &
+    proxy_pid=$!
+    extra_pids+=("$proxy_pid")
+}
 icos() { "$bin/icos" --controller "unix://$work/controller/controller.sock" "$@"; }
 join_node() { # name, docker socket, token options…
     local name=$1 engine=$2; shift 2
     local command
     command=$(icos node token "$@" -o json | jq -r .command)
+    [ -n "${join_port:-}" ] && command=${command//$proxy_port/$join_port}  # past the proxy that the controller advertises
     # shellcheck disable=SC2086
     "$bin"/$command --name "$name" --state-dir "$work/$name" --docker-socket "$engine" --no-start
 }

@@ -5,7 +5,9 @@ start_docker
 start_docker docker2
 second=$work/docker2/docker.sock
 docker2_() { docker -H "unix://$second" "$@"; }
-start_controller --set modules.fleet.suspect_after=6s --set modules.fleet.lease=10s
+tls_port=$(free_port) plain_port=$(free_port) proxy_port=$(free_port)
+start_proxy "$proxy_port" "$tls_port"
+start_controller --set modules.fleet.suspect_after=6s --set modules.fleet.lease=12s --set "controller.advertise=127.0.0.1:$proxy_port"
 join_node edge-1 "$socket" >/dev/null || exit 1
 start_agent edge-1 "$socket"
 cd "$work" || exit 1
@@ -26,7 +28,7 @@ component job replace
 component single exclusive
 component data keep
 for app in job single data; do check "apply $app" icos apply -f $app.yaml --wait --timeout 60s; done
-join_node edge-2 "$second" >/dev/null || exit 1
+join_port=$tls_port join_node edge-2 "$second" >/dev/null || exit 1
 start_agent edge-2 "$second"
 state_is() { icos get nodes | grep -qE "^$1 +$2"; }
 eventually "the second node is ready" 20 state_is edge-2 ready
@@ -36,32 +38,61 @@ on() { # app: nodes of its copies, with their states
 runs() { [ "$(on "$1")" = "$2" ]; }
 running_on() { docker -H "unix://$1" ps -q --filter "label=app.icos.eu/name=$2" | wc -l; }
 
-kill -STOP "${agent_pids[edge-1]}"
-eventually "a silent node is lost" 30 state_is edge-1 lost
+watch_copies() { # counts running copies of "single" on both engines, as fast as it can
+    local most=0 now
+    while [ ! -e "$work/watched" ]; do
+        now=$(($(running_on "$socket" single) + $(running_on "$second" single)))
+        [ "$now" -gt "$most" ] && most=$now
+        echo "$most" >"$work/most.copies"
+    done
+}
+watch_copies & watcher=$!
+extra_pids+=("$watcher")
+before=$(identity data)
+# The node is cut off; its agent and its clock go on.
+kill -STOP "$proxy_pid"
+eventually "a silent node is lost" 40 state_is edge-1 lost
 eventually "what may be replaced runs on the other node" 30 runs job "edge-1 removing, edge-2 running"
-sleep 3
-equal "what runs at most once stays" "edge-1 unreachable" "$(on single)"
-equal "what keeps data stays" "edge-1 unreachable" "$(on data)"
-equal "the silent node's containers were left alone" 1 "$(running_on "$socket" single)"
 contains "the events say why" "edge-1 -> edge-2, cause: node lost" "$(icos events --app job)"
+eventually "the cut-off node stops what may run at most once" 20 eval '[ "$(running_on "$socket" single)" = 0 ]'
+equal "and leaves the rest alone" "1 1" "$(running_on "$socket" job) $(running_on "$socket" data)"
+eventually "then it runs on the other node" 30 runs single "edge-1 removing, edge-2 running"
+equal "what keeps data stays" "edge-1 unreachable" "$(on data)"
+equal "and does not start empty elsewhere" 0 "$(running_on "$second" data)"
 
-before=$(identity data)$(identity single)
-kill -CONT "${agent_pids[edge-1]}"
-eventually "the node is back" 30 state_is edge-1 ready
+kill -CONT "$proxy_pid"
+eventually "the node is back" 60 state_is edge-1 ready
 eventually "one copy remains" 30 runs job "edge-2 running"
-equal "nothing of it is left on the node that returned" 0 "$(running_on "$socket" job)"
-equal "what stayed was not restarted" "$before" "$(identity data)$(identity single)"
+eventually "one copy remains of what runs at most once" 30 runs single "edge-2 running"
+equal "nothing of it is left on the node that returned" "0 0" "$(running_on "$socket" job) $(running_on "$socket" single)"
+equal "what stayed was not restarted" "$before" "$(identity data)"
+touch "$work/watched"
+wait "$watcher"
+equal "exclusive never ran twice" 1 "$(cat "$work/most.copies")"
+
+# An agent that is stopped cannot stop anything when its lease ends, and the controller knows.
+stop_agent edge-2
+equal "stopping an agent stops no container" "1 1" "$(running_on "$second" job) $(running_on "$second" single)"
+contains "it is on record" node.agent_stopping "$(icos events --since 10s)"
+eventually "its node is lost" 40 state_is edge-2 lost
+eventually "what may be replaced is" 30 runs job "edge-1 running, edge-2 removing"
+sleep 12
+equal "what runs at most once is not" "edge-2 unreachable" "$(on single)"
+start_agent edge-2 "$second"
+eventually "the agent is back" 30 state_is edge-2 ready
+eventually "and so is its component, never restarted" 20 runs single "edge-2 running"
 
 refused=$(icos node confirm-lost edge-1 2>&1); code=$?
 equal "the loss of a node that answers cannot be confirmed" 1 "$code"
 contains "and the answer says what to do instead" "icos node drain edge-1" "$refused"
 
 check "drain" icos node drain edge-2
-eventually "a drain moves what may move" 30 runs job "edge-1 running"
+eventually "a drain moves what may move" 40 runs single "edge-1 running"
 contains "the node is shown as draining" draining "$(icos get nodes)"
 check "uncordon ends the drain" icos node uncordon edge-2
 eventually "the node takes placements again" 10 state_is edge-2 ready
 check "drain the other" icos node drain edge-1
+eventually "a drain moves without a gap" 30 runs job "edge-2 running"
 eventually "an exclusive component is stopped here, then started there" 40 runs single "edge-2 running"
 equal "it is gone from the drained node" 0 "$(running_on "$socket" single)"
 equal "what keeps data stays on a drained node" "edge-1 running" "$(on data)"

@@ -11,17 +11,23 @@
 #include <vector>
 
 /// Controller <-> agent wire types (control channel of the link: one JSON object per message, member `type`
-/// names the struct in snake_case: hello, welcome, desired, accepted, observed, facts, node_config). Unknown
-/// members are ignored, absent ones take the defaults below, so that versions N and N-2 interoperate;
-/// `encode`/`decode` are in src/link/protocol.cpp. Memory in bytes, cpu in milli-cores, times in milliseconds
-/// since the epoch.
+/// names the struct in snake_case: hello, welcome, desired, current, accepted, observed, facts, resend,
+/// stopping, stopping_noted). Unknown members are ignored, absent ones take the defaults below, so that
+/// versions N and N-2 interoperate; `encode`/`decode` are in src/link/protocol.cpp. Memory in bytes, cpu in
+/// milli-cores, times in milliseconds since the epoch.
 ///
 /// Conversation. Agent: hello{facts, accepted_digest, observed_digest}. Controller: welcome, then
 /// desired{full} unless its digest equals accepted_digest. Agent: accepted{digest} once the set is durable on
 /// the node; observed{full} unless the controller's last known observed digest (in welcome) equals its own.
 /// Later: desired and observed deltas, each naming the digest they apply to (`base`); a side that does not
-/// have that base asks for the whole set (`resend`). Before the controller refuses a link that
-/// was upgraded already, it says {"type": "refused", "code", "detail", "hint"}.
+/// have that base asks for the whole set (`resend`). Where nothing is to be sent because the node has the
+/// set, the controller says so (`current`). Before the controller refuses a link that
+/// was upgraded already, it says {"type": "refused", "code", "detail", "hint"}. An agent that stops while
+/// containers go on says `stopping` and waits for the answer `stopping_noted`.
+///
+/// Lease. A node holds it for `lease_ms` from the moment it sent a ping (or its hello) that was answered, by
+/// its boot clock; the controller gives up what is `exclusive` there 10 s after the same time without a
+/// frame, by its own.
 namespace icos::agent {
 
 inline constexpr int kProtocolVersion = 1;
@@ -49,6 +55,7 @@ struct Facts {
     std::map<std::string, std::string> labels;  ///< from /etc/machine-labels and join flags
     std::vector<Device> devices;                ///< from /etc/machine-devices, the token and join flags
     std::string location;                       ///< from /etc/machine-location: "lat,lon" or free text
+    bool keeps_lease = false;                   ///< the agent stops what is `exclusive` when its lease ends
     auto operator<=>(const Facts&) const = default;
 };
 
@@ -107,6 +114,9 @@ struct DesiredPlacement {
     std::string pull = "missing";  ///< "always" | "missing" | "never"
     std::vector<RegistryCredential> credentials;
     std::uint32_t health_timeout_ms = 120'000;
+    /// At most one copy may run anywhere: it is started only while the lease holds and stopped when it ends;
+    /// the agent restarts it instead of the engine.
+    bool exclusive = false;
     /// Of an update: "start-first" (where fixed host ports allow) or "stop-first"; empty: start-first.
     std::string update_order;
     bool operator==(const DesiredPlacement&) const = default;
@@ -188,6 +198,14 @@ std::string observed_digest(const std::map<PlacementId, ObservedPlacement>& set)
 struct FactsChanged {
     Facts facts;
 };
+/// The set with this digest is the one that the node shall have.
+struct Current {
+    std::string digest;
+};
+/// The agent is about to stop, and cannot stop what is `exclusive` when its lease ends.
+struct Stopping {};
+/// The controller wrote that down.
+struct StoppingNoted {};
 /// Sent by either side that cannot apply a delta. `what` is "desired" or "observed".
 struct Resend {
     std::string what;
@@ -229,6 +247,9 @@ std::string encode(const Accepted&);
 std::string encode(const Observed&);
 std::string encode(const FactsChanged&);
 std::string encode(const Resend&);
+std::string encode(const Current&);
+std::string encode(const Stopping&);
+std::string encode(const StoppingNoted&);
 std::string encode(const JoinRequest&);
 std::string encode(const JoinAnswer&);
 /// Member `type` of a control message; empty if it is not a JSON object with one.

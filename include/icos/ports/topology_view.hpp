@@ -29,6 +29,7 @@ struct Node {
     bool cordoned = false;
     bool draining = false;        ///< cordoned, and what runs there is to move away
     bool confirmed_lost = false;  ///< lost, and an operator said that nothing runs there any more
+    bool keeps_lease = false;     ///< its agent stops what is exclusive when its lease ends
     std::string architecture;
     std::uint32_t cpu_milli = 0;     ///< capacity
     std::uint64_t memory_bytes = 0;  ///< capacity
@@ -51,6 +52,7 @@ struct Node {
 /// Immutable; nodes sorted by id.
 struct Topology {
     std::uint64_t version = 0;
+    Duration lease{30'000};  ///< of a node: silent for longer, it is lost
     std::vector<Node> nodes;
     const Node* find(const NodeId& id) const;
     const Node* find_name(std::string_view name) const;

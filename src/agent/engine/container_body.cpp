@@ -269,7 +269,11 @@ void logging(const ComposeReader& service, object& host) {
     host["LogConfig"] = std::move(config);
 }
 
-void restart(const ComposeReader& service, object& host) {
+void restart(const ComposeReader& service, const BodyContext& context, object& host) {
+    if (!context.engine_restarts) {
+        host["RestartPolicy"] = object{{"Name", "no"}};
+        return;
+    }
     const auto policy = service.text("restart");
     if (!policy) return;
     object out{{"Name", *policy}};
@@ -348,7 +352,7 @@ object container_body(const ComposeReader& service, const BodyContext& context) 
     devices(service, host);
     ulimits(service, host);
     logging(service, host);
-    restart(service, host);
+    restart(service, context, host);
     ports(service, service.text("network_mode").value_or("") != "host", body, host);
     Volumes volumes(context);
     for (const ComposeReader& volume : service.items("volumes")) volumes.add(volume);

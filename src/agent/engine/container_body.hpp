@@ -16,6 +16,7 @@ namespace icos::agent {
 struct BodyContext {
     boost::json::object labels;
     const std::map<std::string, std::string>* environment = nullptr;  ///< wins over the manifest's
+    bool engine_restarts = true;  ///< false: the agent restarts it, which knows whether it may
     /// Engine name of a named volume of the manifest.
     std::function<std::string(const std::string&)> volume;
     std::vector<NetworkAttachment> networks;  ///< the first one becomes part of the body

@@ -241,6 +241,7 @@ private:
         add_files(service, "secrets", "/run/secrets/", plan.files);
         BodyContext context;
         context.environment = &placement_.environment;
+        context.engine_restarts = !placement_.exclusive;
         context.networks = attachments(name, service);
         context.volume = [this](const std::string& volume) {
             append_unique(used_volumes_, volume);

@@ -167,6 +167,43 @@ TEST_CASE("keep and exclusive stay where they are when the node is lost", "[job_
     CHECK(where(world).empty());
 }
 
+TEST_CASE(
+    "peers 4: what runs at most once moves when its agent has ended it for certain", "[job_manager][loss]"
+) {
+    World world;
+    run_on_first(world, "job", with_rule(worker("job", "memory: 1Gi"), "exclusive"));
+    CHECK(world.desired("edge-1", "worker").exclusive);
+    auto nodes = three(NodeState::lost);
+    nodes[0].keeps_lease = true;
+
+    world.fleet().set(nodes);
+    world.run_time().advance(std::chrono::seconds(9));
+    CHECK(where(world).empty());
+    world.run_time().advance(std::chrono::seconds(3));
+    const std::string successor = where(world);
+    REQUIRE_FALSE(successor.empty());
+    CHECK(
+        world.event("placement.moved", "job/worker").message ==
+        "edge-1 -> " + successor + ", cause: node lost"
+    );
+    CHECK(world.fleet().plan("edge-1").empty());
+    world.run_all(successor);
+    CHECK(copies(world, "job") == successor + " running, edge-1 removing");
+}
+
+TEST_CASE("a controller that starts grants a lost node's lease in full first", "[job_manager][loss]") {
+    World world;
+    run_on_first(world, "job", with_rule(worker("job", "memory: 1Gi"), "exclusive"));
+    auto nodes = three(NodeState::lost);
+    nodes[0].keeps_lease = true;
+    world.fleet().set(nodes);
+    world.reboot();
+    world.run_time().advance(std::chrono::seconds(38));
+    CHECK(where(world).empty());
+    world.run_time().advance(std::chrono::seconds(4));
+    CHECK_FALSE(where(world).empty());
+}
+
 TEST_CASE("a component with a volume stays on its lost node without being told to", "[job_manager][loss]") {
     World world;
     const std::string text = descriptor_text(

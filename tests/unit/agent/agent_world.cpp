@@ -103,7 +103,14 @@ Task<> FakeController::serve(std::shared_ptr<link::Session> session) {
             welcome.controller_name = "vm-1";
             welcome.observed_digest = observed_digest;
             send(encode(welcome));
-            if (hellos.back().accepted_digest != desired_digest(desired)) send_desired();
+            const std::string& accepted_digest = hellos.back().accepted_digest;
+            if (accepted_digest != desired_digest(desired))
+                send_desired();
+            else if (confirms)
+                send(encode(Current{accepted_digest}));
+        } else if (type == "stopping") {
+            ++stopping;
+            if (notes_stopping) send(encode(StoppingNoted{}));
         } else if (type == "accepted") {
             accepted.push_back(*decode<Accepted>(**message));
         } else if (type == "observed") {
@@ -139,6 +146,16 @@ void AgentWorld::start_agent() {
     const Result<void> started = test::run(runtime, node->start());
     if (started.has_error()) throw std::runtime_error(describe(started.error()));
     runtime.advance(Duration(2'000));
+}
+
+void AgentWorld::set_connected(bool connected) {
+    controller.reachable = connected;
+    if (!connected) controller.drop_link();
+}
+
+void AgentWorld::stop_agent() {
+    test::run(runtime, node->stop(Duration(4'000)));
+    kill_agent();
 }
 
 void AgentWorld::kill_agent() {

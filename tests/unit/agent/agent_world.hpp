@@ -47,7 +47,10 @@ public:
 
     bool reachable = true;
     bool keeps_silent = false;  ///< no welcome
-    std::string refusal;        ///< sent instead of a welcome
+    bool confirms = true;       ///< says `current` where nothing is to be sent
+    bool notes_stopping = true;
+    int stopping = 0;     ///< agents that said so
+    std::string refusal;  ///< sent instead of a welcome
     std::map<PlacementId, agent::DesiredPlacement> desired;
     std::map<PlacementId, agent::ObservedPlacement> observed;
     std::string observed_digest;
@@ -89,6 +92,10 @@ struct AgentWorld {
     std::unique_ptr<agent::Agent> node;
 
     void start_agent();
+    /// The link is cut, or whole again.
+    void set_connected(bool connected);
+    /// As SIGTERM.
+    void stop_agent();
     /// As kill -9: no farewell; the disk keeps what was written.
     void kill_agent();
     void restart_agent() {

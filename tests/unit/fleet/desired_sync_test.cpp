@@ -42,6 +42,24 @@ TEST_CASE("a node that has the plan already gets nothing, then steps", "[fleet][
     CHECK(step.send->remove == std::vector<PlacementId>{PlacementId{"a"}});
 }
 
+TEST_CASE("a node that has the plan is told so once, when it is durable", "[fleet][desired]") {
+    TargetPlan late = *plan({placement("a", "1")});
+    late.version = kDurable;
+    const auto first = std::make_shared<const TargetPlan>(late);
+    DesiredSync sync = fresh(first->digest);
+    CHECK_FALSE(sync.next(kNow, kDurable).confirm.has_value());
+    sync.offer(first);
+    CHECK_FALSE(sync.next(kNow, kDurable - 1).confirm.has_value());
+    CHECK(sync.next(kNow, kDurable).confirm == first->digest);
+    CHECK_FALSE(sync.next(kNow, kDurable).confirm.has_value());
+
+    const auto second = plan({placement("a", "2")});
+    sync.offer(second);
+    REQUIRE(sync.next(kNow, kDurable).send.has_value());
+    sync.accepted(second->digest, false, kNow);
+    CHECK_FALSE(sync.next(kNow, kDurable).confirm.has_value());
+}
+
 TEST_CASE("an unknown set is replaced as a whole", "[fleet][desired]") {
     DesiredSync sync = fresh();
     sync.offer(plan({placement("a", "1")}));
