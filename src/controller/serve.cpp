@@ -19,6 +19,7 @@
 
 #include <boost/asio/signal_set.hpp>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdlib>
@@ -253,8 +254,8 @@ private:
         co_await shut_down();
     }
 
-    /// With the port, which nodes need: the listener's unless another one is forwarded to it. A port chosen by
-    /// the kernel is known only once it listens.
+    /// With the port, which nodes need: the listener's unless another one is forwarded to it. A port chosen
+    /// by the kernel is known only once it listens.
     std::string advertised(const std::string& listening) const {
         const std::string& given = config_.section("controller").text("advertise");
         const std::string host = given.empty() ? host_name() : given;
@@ -272,8 +273,8 @@ private:
         if (const auto* topology = application_->ports().find<TopologyView>())
             nodes = topology->current()->nodes.size();
         const auto took = std::chrono::duration_cast<Duration>(runtime_.boot() - began_).count();
-        const std::string where = tls_port_.empty() ? "http://" + plain_endpoint_ + "/"
-                                                    : "https://" + advertised(tls_port_) + "/";
+        const std::string where =
+            tls_port_.empty() ? "http://" + plain_endpoint_ + "/" : "https://" + advertised(tls_port_) + "/";
         const std::string line = "ready in " + std::to_string(took) + " ms, " +
                                  std::to_string(application_->module_names().size()) + " modules, " +
                                  std::to_string(nodes) + " nodes, " + where;
