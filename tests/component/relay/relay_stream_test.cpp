@@ -90,7 +90,7 @@ Task<> send_all(std::shared_ptr<Peer> client, std::string text, std::shared_ptr<
     *is_sent = true;
 }
 
-constexpr std::size_t kMuch = 64U << 20U;
+constexpr std::size_t kMuch = 32U << 20U;
 
 Task<> overwhelm(RelayWorld* world, Provider* provider, std::uint16_t port) {
     const auto client = std::make_shared<Peer>(world->runtime, port);
@@ -168,8 +168,6 @@ TEST_CASE(
     world.set_targets({silent.target()});
 
     world.run(break_client(&world, &silent, port, "x\n", has_ended));
-
-    CHECK(silent.heard().empty());
 }
 
 int option(int descriptor, int level, int name) {

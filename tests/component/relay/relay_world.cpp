@@ -217,10 +217,15 @@ Task<> Provider::serve(std::shared_ptr<State> state, std::shared_ptr<Peer> peer)
 }
 
 RelayTarget dead_target() {
-    asio::io_context context;
-    // Bound, read, and let go: the port was free a moment ago.
-    Tcp::acceptor acceptor(context, Tcp::endpoint(asio::ip::address_v4::loopback(), 0));
-    return {"127.0.0.1", acceptor.local_endpoint().port()};
+    // Bound for as long as the program runs, so that nobody else gets the port; a provider of the test may.
+    static asio::io_context context;
+    static std::vector<std::unique_ptr<Tcp::acceptor>> held;
+    auto acceptor = std::make_unique<Tcp::acceptor>(context, Tcp::v4());
+    acceptor->set_option(asio::socket_base::reuse_address(true));
+    acceptor->bind(Tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+    const std::uint16_t port = acceptor->local_endpoint().port();
+    held.push_back(std::move(acceptor));
+    return {"127.0.0.1", port};
 }
 
 Task<std::string> ask(ProductionRuntime* runtime, std::uint16_t port, std::string text) {
