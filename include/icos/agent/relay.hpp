@@ -84,6 +84,8 @@ struct RelaySettings {
     Duration drain{60'000};
     /// Between attempts where no target answers; doubles up to five times this, plus as much jitter.
     Duration retry_pause{100};
+    /// A peer that acknowledges nothing of what it was sent, or of keepalive questions, is lost.
+    Duration unanswered{60'000};
     Duration pass_over{10'000};  ///< a target that failed, while others answer
 };
 /// On the system's sockets, on the runtime's loop.

@@ -136,7 +136,7 @@ Task<bool> Connection::connect(std::shared_ptr<Connection> self, RelayTarget tar
         if (share.count() <= 0) co_return false;
         reset_socket(self->upstream_);
         const asio::ip::tcp::endpoint endpoint(addresses[i], target.port);
-        if (open_socket(self->upstream_, endpoint.protocol())) continue;
+        if (open_socket(self->upstream_, endpoint.protocol(), state.settings.unanswered)) continue;
         Socket& socket = self->upstream_;
         const std::unique_ptr<Timer> timer =
             state.runtime.schedule(share, [&socket] { reset_socket(socket); });
@@ -184,6 +184,7 @@ Task<> Connection::pump(std::shared_ptr<Connection> self, Direction direction) {
         std::vector<char> rest;
         passed = unreadable ? Passed::failed : self->pass(direction, rest);
         std::size_t sent = 0;
+        if (!rest.empty()) set_unanswered(to, Duration(0));
         while (sent < rest.size() && passed != Passed::failed) {
             auto [unwritable] = co_await to.async_wait(Socket::wait_write, kTuple);
             boost::system::error_code ec = unwritable;
@@ -194,6 +195,7 @@ Task<> Connection::pump(std::shared_ptr<Connection> self, Direction direction) {
             self->reset();
             co_return;
         }
+        if (!rest.empty()) set_unanswered(to, self->state_->settings.unanswered);
     }
     boost::system::error_code ignored;
     to.shutdown(Socket::shutdown_send, ignored);

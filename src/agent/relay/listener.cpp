@@ -27,7 +27,8 @@ Result<std::uint16_t> Listener::listen(
 ) {
     if (self->acceptor_ && address == self->address_ && (port == 0 || port == self->port_))
         return self->port_;
-    const auto opened = open_acceptor(self->state_->runtime.loop(), address, port);
+    const auto opened =
+        open_acceptor(self->state_->runtime.loop(), address, port, self->state_->settings.unanswered);
     if (opened.has_error()) return opened.error();
     boost::system::error_code ec;
     if (self->acceptor_) self->acceptor_->close(ec);

@@ -19,15 +19,20 @@ constexpr int kKeepInterval = 10;  // seconds between questions
 constexpr int kKeepCount = 3;      // unanswered ones before the connection ends
 
 /// The calls can only fail where the kernel lacks the option: the connection then works without it.
-void tune(int descriptor) {
+void set_option(int descriptor, int level, int name, int value) {
+    (void)::setsockopt(descriptor, level, name, &value, sizeof(value));
+}
+
+void tune(int descriptor, Duration unanswered) {
     const auto set = [descriptor](int level, int name, int value) {
-        (void)::setsockopt(descriptor, level, name, &value, sizeof(value));
+        set_option(descriptor, level, name, value);
     };
     set(IPPROTO_TCP, TCP_NODELAY, 1);
     set(SOL_SOCKET, SO_KEEPALIVE, 1);
     set(IPPROTO_TCP, TCP_KEEPIDLE, kKeepIdle);
     set(IPPROTO_TCP, TCP_KEEPINTVL, kKeepInterval);
     set(IPPROTO_TCP, TCP_KEEPCNT, kKeepCount);
+    set(IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(unanswered.count()));
     (void)::fcntl(descriptor, F_SETFD, FD_CLOEXEC);
 }
 
@@ -53,7 +58,7 @@ Error listen_error(const boost::system::error_code& ec, const std::string& addre
 }  // namespace
 
 Result<std::shared_ptr<Acceptor>> open_acceptor(
-    const asio::any_io_executor& executor, const std::string& address, std::uint16_t port
+    const asio::any_io_executor& executor, const std::string& address, std::uint16_t port, Duration unanswered
 ) {
     boost::system::error_code ec;
     const asio::ip::address parsed = asio::ip::make_address(address, ec);
@@ -70,20 +75,25 @@ Result<std::shared_ptr<Acceptor>> open_acceptor(
     if (!ec) acceptor->set_option(asio::socket_base::reuse_address(true), ec);
     if (!ec && parsed.is_v6()) acceptor->set_option(asio::ip::v6_only(true), ec);
     // What is accepted inherits these.
-    if (!ec) tune(acceptor->native_handle());
+    if (!ec) tune(acceptor->native_handle(), unanswered);
     if (!ec) acceptor->bind(endpoint, ec);
     if (!ec) acceptor->listen(asio::socket_base::max_listen_connections, ec);
     if (ec) return listen_error(ec, address, port);
     return acceptor;
 }
 
-boost::system::error_code open_socket(Socket& socket, const asio::ip::tcp& protocol) {
+boost::system::error_code open_socket(Socket& socket, const asio::ip::tcp& protocol, Duration unanswered) {
     boost::system::error_code ec;
     socket.open(protocol, ec);
     if (ec) return ec;
-    tune(socket.native_handle());
+    tune(socket.native_handle(), unanswered);
     socket.non_blocking(true, ec);
     return ec;
+}
+
+void set_unanswered(Socket& socket, Duration limit) {
+    if (!socket.is_open()) return;
+    set_option(socket.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(limit.count()));
 }
 
 void reset_socket(Socket& socket) {

@@ -7,6 +7,7 @@
 #include <catch2/catch.hpp>
 
 #include <filesystem>
+#include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
@@ -170,6 +171,76 @@ TEST_CASE(
     world.run(break_client(&world, &silent, port, "x\n", has_ended));
 }
 
+/// From now on nothing reaches the socket: to its peer it looks like a node that is gone.
+void cut_off(Peer& peer) {
+    sock_filter drop_all{BPF_RET | BPF_K, 0, 0, 0};
+    const sock_fprog program{1, &drop_all};
+    REQUIRE(
+        ::setsockopt(peer.socket.native_handle(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) ==
+        0
+    );
+}
+
+Task<> lose_client(RelayWorld* world, std::uint16_t port) {
+    const std::uint64_t before = world->relay->counters().connections;
+    Peer client(world->runtime, port);
+    co_await client.send("x\n");
+    const std::string answer = co_await client.line();
+    CHECK(answer == "one:x");
+    cut_off(client);
+    co_await client.send("y\n");
+    co_await eventually(&world->runtime, [world, before] {
+        return world->relay->counters().connections == before;
+    });
+}
+
+TEST_CASE("a connection ends when what is sent to a lost peer stays unanswered", "[relay]") {
+    RelaySettings settings;
+    settings.unanswered = Duration(300);
+    RelayWorld world(settings);
+    Provider one(world, "one");
+    const std::uint16_t port = world.listen();
+    world.set_targets({one.target()});
+
+    world.run(lose_client(&world, port));
+
+    CHECK(one.connections() <= 1);
+}
+
+Task<> lose_four_clients(RelayWorld* world, std::uint16_t port) {
+    for (int i = 0; i < 4; ++i) co_await lose_client(world, port);
+}
+
+Task<> read_late(RelayWorld* world, Provider* slow, std::uint16_t port, std::uint16_t other_port) {
+    const auto client = std::make_shared<Peer>(world->runtime, port);
+    const auto is_sent = std::make_shared<bool>(false);
+    world->tasks.spawn("client", send_all(client, pattern(kMuch), is_sent));
+    co_await eventually(&world->runtime, [world] { return world->relay->counters().bytes_in > 0; });
+    // Longer than a peer may be silent, four times over.
+    co_await lose_four_clients(world, other_port);
+    CHECK_FALSE(*is_sent);
+
+    slow->let_read();
+    co_await eventually(&world->runtime, [is_sent] { return *is_sent; });
+    co_await eventually(&world->runtime, [slow] { return slow->connections() == 0; });
+}
+
+TEST_CASE("a peer that reads nothing for long is not taken for lost", "[relay]") {
+    RelaySettings settings;
+    settings.unanswered = Duration(300);
+    RelayWorld world(settings);
+    Provider slow(world, "slow", Provider::Manner::silent);
+    Provider one(world, "one");
+    const std::uint16_t port = world.listen();
+    const std::uint16_t other_port = world.listen("other");
+    world.set_targets({slow.target()});
+    world.set_targets({one.target()}, "other");
+
+    world.run(read_late(&world, &slow, port, other_port));
+
+    CHECK((slow.heard() == pattern(kMuch)));
+}
+
 int option(int descriptor, int level, int name) {
     int value = -1;
     socklen_t size = sizeof(value);
@@ -185,6 +256,7 @@ int watchful_sockets() {
         if (option(fd, SOL_SOCKET, SO_ACCEPTCONN) != 0) continue;
         count += option(fd, SOL_SOCKET, SO_KEEPALIVE) == 1 && option(fd, IPPROTO_TCP, TCP_KEEPIDLE) == 30 &&
                  option(fd, IPPROTO_TCP, TCP_KEEPINTVL) == 10 && option(fd, IPPROTO_TCP, TCP_KEEPCNT) == 3 &&
+                 option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT) == 60'000 &&
                  option(fd, IPPROTO_TCP, TCP_NODELAY) == 1;
     }
     return count;
