@@ -67,7 +67,8 @@ public:
     /// Where connections of `key` go from now on, taken in turn; a target that does not take a connection is
     /// passed over for a while. Connections to targets that are no longer named stay until either side ends
     /// them, at most `RelaySettings::drain`. Without targets (or while none answers) a new connection is held
-    /// for `RelaySettings::patience`, and served as soon as there is one.
+    /// for `RelaySettings::patience`, and served as soon as there is one. To name a target again says that it
+    /// takes connections: it is tried at once. A key nobody listens for is ignored: listen first.
     virtual void set_targets(const RelayKey& key, std::vector<RelayTarget> targets) = 0;
     /// Stops listening and ends the connections. Unknown is fine.
     virtual void close(const RelayKey& key) = 0;
