@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Benchmarks: prints one JSON object a line: {"bench","metric","value","unit","peer"?,"ratio"?}.
-#   bash tests/bench/run.sh [apply|start|memory|build]...   default: all but build
+#   bash tests/bench/run.sh [apply|start|memory|relay|build]...   default: all but relay and build
 # Wants a release build (made if missing). "peer" rows are measured in the same run; "ratio" is ours / peer.
 set -u
 source "$(dirname "$0")/../e2e/lib.sh"
@@ -151,12 +151,17 @@ bench_build() { # clean release build without a compiler cache, and one module's
     row build "one module's .cpp touched, dev" "$(awk "BEGIN { printf \"%.1f\", ($(now_ms) - $t) / 1000 }")" s
 }
 
+bench_relay() { # through the agent's relay, and directly, over loopback
+    (cd "$root" && cmake --preset bench >/dev/null && cmake --build --preset bench --target icos-relay-bench >/dev/null) || return 1
+    "$root/build/bench/bin/icos-relay-bench"
+}
+
 extra_pids=()
 ready=no
 for bench in "${benches[@]}"; do
     case "$bench" in
         apply | memory) [ $ready = no ] && setup && ready=yes; "bench_$bench" ;;
-        start | build) "bench_$bench" ;;
-        *) echo "run.sh: unknown benchmark '$bench' (apply, start, memory, build)" >&2; exit 2 ;;
+        start | relay | build) "bench_$bench" ;;
+        *) echo "run.sh: unknown benchmark '$bench' (apply, start, memory, relay, build)" >&2; exit 2 ;;
     esac
 done

@@ -51,6 +51,7 @@ struct RelayCounters {
     std::uint64_t connect_failures = 0;  ///< attempts on a target that failed
     std::uint64_t unserved = 0;          ///< clients given up on: no target answered in time
     std::uint64_t cut = 0;               ///< connections to a former target, closed when its time was up
+    std::uint64_t accept_failures = 0;   ///< the system gave no connection, mostly for want of descriptors
     std::uint64_t bytes_in = 0;          ///< from clients
     std::uint64_t bytes_out = 0;         ///< to clients
 };
@@ -66,7 +67,8 @@ public:
     /// Where connections of `key` go from now on, taken in turn; a target that does not take a connection is
     /// passed over for a while. Connections to targets that are no longer named stay until either side ends
     /// them, at most `RelaySettings::drain`. Without targets (or while none answers) a new connection is held
-    /// for `RelaySettings::patience`, and served as soon as there is one.
+    /// for `RelaySettings::patience`, and served as soon as there is one. To name a target again says that it
+    /// takes connections: it is tried at once. A key nobody listens for is ignored: listen first.
     virtual void set_targets(const RelayKey& key, std::vector<RelayTarget> targets) = 0;
     /// Stops listening and ends the connections. Unknown is fine.
     virtual void close(const RelayKey& key) = 0;
@@ -81,7 +83,11 @@ struct RelaySettings {
     Duration connect{2'000};          ///< one attempt
     Duration patience{15'000};        ///< a client waits this long for a target
     Duration drain{60'000};
-    Duration retry_pause{100};  ///< between rounds over targets that do not answer
+    /// Between attempts where no target answers; doubles up to five times this, plus as much jitter.
+    Duration retry_pause{100};
+    /// A peer that acknowledges nothing of what it was sent, or of keepalive questions, is lost.
+    Duration unanswered{60'000};
+    Duration pass_over{10'000};  ///< a target that failed, while others answer
 };
 /// On the system's sockets, on the runtime's loop.
 std::unique_ptr<Relay> make_tcp_relay(ProductionRuntime& runtime, RelaySettings settings);

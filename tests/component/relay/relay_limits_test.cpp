@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// How much a relay takes on.
+#include "relay_world.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <cerrno>
+#include <sys/resource.h>
+
+namespace icos::agent::test {
+namespace {
+
+Task<> exceed(RelayWorld* world, std::uint16_t port, std::uint16_t other_port, std::string of_other) {
+    auto one = std::make_unique<Peer>(world->runtime, port);
+    co_await one->send("x\n");
+    co_await one->line();
+    Peer two(world->runtime, port);
+    co_await two.send("x\n");
+    co_await two.line();
+
+    const std::string refused = co_await ask(&world->runtime, port, "x");
+    CHECK(refused == "<reset>");
+    const std::string other = co_await ask(&world->runtime, other_port, "x");
+    CHECK(other == of_other);
+
+    one.reset();
+    co_await eventually(&world->runtime, [world] { return world->relay->counters().connections == 1; });
+    const std::string served = co_await ask(&world->runtime, port, "x");
+    CHECK(served == "one:x");
+}
+
+TEST_CASE("a listener has at most as many connections as set, others are not affected", "[relay]") {
+    RelaySettings settings;
+    settings.max_connections_of_a_listener = 2;
+    RelayWorld world(settings);
+    Provider one(world, "one");
+    const std::uint16_t port = world.listen();
+    const std::uint16_t other = world.listen("other");
+    world.set_targets({one.target()});
+    world.set_targets({one.target()}, "other");
+
+    world.run(exceed(&world, port, other, "one:x"));
+
+    CHECK(world.relay->counters().refused_at_limit == 1);
+}
+
+TEST_CASE("a relay has at most as many connections as set, whichever listener they came to", "[relay]") {
+    RelaySettings settings;
+    settings.max_connections = 2;
+    RelayWorld world(settings);
+    Provider one(world, "one");
+    const std::uint16_t port = world.listen();
+    const std::uint16_t other = world.listen("other");
+    world.set_targets({one.target()});
+    world.set_targets({one.target()}, "other");
+
+    world.run(exceed(&world, port, other, "<reset>"));
+
+    CHECK(world.relay->counters().refused_at_limit == 2);
+}
+
+/// The limit of open files while it exists.
+class DescriptorLimit {
+public:
+    explicit DescriptorLimit(std::size_t soft) {
+        ::getrlimit(RLIMIT_NOFILE, &before_);
+        rlimit wanted = before_;
+        wanted.rlim_cur = soft;
+        REQUIRE(wanted.rlim_cur <= wanted.rlim_max);
+        REQUIRE(::setrlimit(RLIMIT_NOFILE, &wanted) == 0);
+    }
+    ~DescriptorLimit() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+    DescriptorLimit(const DescriptorLimit&) = delete;
+    DescriptorLimit& operator=(const DescriptorLimit&) = delete;
+
+private:
+    rlimit before_{};
+};
+
+Task<> one_client(RelayWorld* world, std::uint16_t port, int number, int* answered) {
+    const std::string text = std::to_string(number);
+    Peer client(world->runtime, port);
+    co_await client.send(text + "\n");
+    const std::string answer = co_await client.line();
+    *answered += answer == "one:" + text;
+    co_await eventually(&world->runtime, [answered] { return *answered >= 1'000; });
+    if (number % 3 == 0) client.reset();
+    if (number % 3 == 1) client.end();
+    if (number % 3 == 1) co_await client.read_all();
+}
+
+Task<> many_clients(RelayWorld* world, std::uint16_t port, int* answered) {
+    for (int i = 0; i < 1'000; ++i) world->tasks.spawn("client", one_client(world, port, i, answered));
+    co_await eventually(&world->runtime, [answered] { return *answered == 1'000; });
+    CHECK(world->relay->counters().connections == 1'000);
+    co_await eventually(&world->runtime, [world] { return world->relay->counters().connections == 0; });
+}
+
+Task<> settle(RelayWorld* world, std::size_t descriptors) {
+    co_await eventually(&world->runtime, [descriptors] { return open_descriptors() <= descriptors; });
+}
+
+TEST_CASE("a thousand connections leave nothing behind", "[relay]") {
+    const DescriptorLimit limit(5'000);
+    RelayWorld world;
+    Provider one(world, "one");
+    const std::uint16_t port = world.listen();
+    world.set_targets({one.target()});
+    const std::size_t before = open_descriptors();
+    int answered = 0;
+
+    world.run(many_clients(&world, port, &answered));
+    world.run(settle(&world, before));
+
+    CHECK(open_descriptors() == before);
+    CHECK(world.relay->counters().accepted == 1'000);
+}
+
+Task<> run_out(RelayWorld* world, std::uint16_t port) {
+    Peer client(world->runtime, port);
+    // UndefinedBehaviorSanitizer reads about a type it has not met through a pipe, so it has to meet this one
+    // now.
+    CHECK_FALSE(boost::system::error_code(EMFILE, boost::system::system_category()).message().empty());
+    {
+        const DescriptorLimit limit(1);
+        co_await eventually(&world->runtime, [world] {
+            return world->relay->counters().accept_failures >= 3;
+        });
+    }
+    co_await client.send("x\n");
+    const std::string answer = co_await client.line();
+    CHECK(answer == "one:x");
+}
+
+TEST_CASE("without free descriptors clients wait, and are served when there are some again", "[relay]") {
+    RelayWorld world;
+    Provider one(world, "one");
+    const std::uint16_t port = world.listen();
+    world.set_targets({one.target()});
+
+    world.run(run_out(&world, port));
+
+    CHECK(world.relay->counters().accept_failures < 100);
+    CHECK(world.relay->counters().refused_at_limit == 0);
+}
+
+}  // namespace
+}  // namespace icos::agent::test
