@@ -31,6 +31,7 @@ public:
         Settings settings;
         settings.debounce = context.config.duration("debounce");
         settings.pending_refresh = context.config.duration("pending_refresh");
+        settings.drain = context.config.duration("drain");
         settings.keep_generations = static_cast<std::size_t>(context.config.integer("keep_generations"));
         service_ = std::make_unique<JobService>(
             JobService::Ports{
@@ -88,6 +89,14 @@ ModuleDescriptor descriptor() {
          .description =
              "How often the reasons of what waits for a node are made anew, without any change of nodes.",
          .min = 1000,
+         .max = 3'600'000},
+        {.name = "drain",
+         .type = Type::duration,
+         .fallback = "10s",
+         .description =
+             "How long a copy that was replaced on another node goes on after all connections are made "
+             "to its successor, so that open ones can end.",
+         .min = 0,
          .max = 3'600'000},
         {.name = "keep_generations",
          .type = Type::integer,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "job_service.hpp"
 
+#include "connections.hpp"
 #include "desired.hpp"
 #include "events.hpp"
 #include "icos/async/runtime.hpp"
@@ -74,18 +75,49 @@ Result<void> JobService::check_writable() const {
 
 TargetPlan JobService::plan_of(const NodeId& node) const {
     TargetPlan plan;
+    const auto topology = ports_.topology.current();
     for (const Placement* placement : state_.on_node(node)) {
         if (placement->removing) continue;
         const App* app = state_.find(placement->app);
-        if (app != nullptr) plan.set.emplace(placement->id, desired_placement(*app, *placement));
+        if (app == nullptr) continue;
+        agent::DesiredPlacement wanted = desired_placement(*app, *placement);
+        wanted.connections = connections_of(state_, *app, *placement, *topology);
+        wanted.settings_digest = agent::settings_digest(wanted.connections);
+        plan.set.emplace(placement->id, std::move(wanted));
     }
     plan.digest = agent::desired_digest(plan.set);
     return plan;
 }
 
+std::vector<std::pair<NodeId, TargetPlan>> JobService::plans_after(const Step& step) {
+    std::vector<std::pair<NodeId, TargetPlan>> plans;
+    const auto topology = ports_.topology.current();
+    const auto add = [&](const NodeId& node, bool only_if_new) {
+        if (topology->find(node) == nullptr) return;
+        TargetPlan plan = plan_of(node);
+        std::string& planned = targets_[node].planned;
+        if (only_if_new && planned == plan.digest) return;
+        planned = plan.digest;
+        plans.emplace_back(node, std::move(plan));
+    };
+    for (const NodeId& node : step.targets) add(node, false);
+    std::set<NodeId> consumers;
+    for (const AppId& id : step.touched) {
+        const App* app = state_.find(id);
+        if (app == nullptr || app->application()->edges.empty()) continue;
+        for (const Placement* placement : state_.of_app(id)) consumers.insert(placement->node);
+    }
+    for (const NodeId& node : consumers) {
+        if (!step.targets.contains(node)) add(node, true);
+    }
+    return plans;
+}
+
 std::shared_ptr<JobService::Outcome> JobService::commit(Step step) {
     auto outcome = std::make_shared<Outcome>(ports_.runtime);
-    if (step.is_empty()) {
+    // Made from memory as this step leaves it, offered once the step is durable.
+    std::vector<std::pair<NodeId, TargetPlan>> plans = plans_after(step);
+    if (step.is_empty() && plans.empty()) {
         outcome->result.emplace();
         for (const AppId& id : step.touched) tell_watchers(id);
         return outcome;
@@ -104,12 +136,6 @@ std::shared_ptr<JobService::Outcome> JobService::commit(Step step) {
     }
     set.changes.insert(set.changes.end(), step.revisions.begin(), step.revisions.end());
     set.events = step.events;
-    // Made from memory as this step leaves it, offered once the step is durable.
-    std::vector<std::pair<NodeId, TargetPlan>> plans;
-    const auto topology = ports_.topology.current();
-    for (const NodeId& node : step.targets) {
-        if (topology->find(node) != nullptr) plans.emplace_back(node, plan_of(node));
-    }
     auto queued = ports_.store.commit(std::move(set));
     tasks_.spawn("job_manager.commit", finish(std::move(queued), std::move(step), std::move(plans), outcome));
     return outcome;
@@ -284,6 +310,7 @@ void JobService::offer_all() {
         if (topology->find(node) == nullptr) continue;
         TargetPlan plan = plan_of(node);
         plan.version = ports_.store.last_version();
+        targets_[node].planned = plan.digest;
         offer(node, std::move(plan));
     }
 }

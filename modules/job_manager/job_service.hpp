@@ -35,6 +35,7 @@ namespace icos::job_manager {
 struct Settings {
     Duration debounce{50};             ///< topology changes within it are planned for together
     Duration pending_refresh{30'000};  ///< reasons of what waits are made anew this often
+    Duration drain{10'000};            ///< for connections to a copy that was replaced
     std::size_t keep_generations = 10;
     std::size_t max_waiting = 1024;  ///< changes that wait for their turn to be planned
 };
@@ -164,6 +165,8 @@ private:
     /// Otherwise reports are kept beside memory and taken over by resync(), and nothing is planned unasked.
     bool may_write_by_itself() const noexcept { return is_started_ && !is_reloading_ && holds_ == 0; }
     TargetPlan plan_of(const NodeId& node) const;
+    /// The plans that a step changes: of its targets, and where components talk to one that it is about.
+    std::vector<std::pair<NodeId, TargetPlan>> plans_after(const Step& step);
     void tell_watchers(const AppId& id);
 
     // Placing (placing.cpp).
@@ -217,6 +220,9 @@ private:
     /// Ends moves whose new copies are ready, and takes back those whose old node returned first.
     void settle_moves(Step& step);
     void settle_moves(App& app, Step& step);
+    /// Whether nobody makes connections to a copy any more whose successor is ready, and those that were made
+    /// had time to end.
+    bool is_drained(const App& app, Placement& left);
     void take_back(App& app, Placement& left, Placement& home, Step& step);
 
     // Rolling back (rollback.cpp).
@@ -250,6 +256,7 @@ private:
     mutable std::map<NodeId, ClaimSum> claim_sums_;
     mutable std::optional<std::uint64_t> claim_sums_epoch_;
     NodeLosses losses_{NodeLosses::Rules{}};
+    std::optional<BootTime> drain_due_;  ///< the next time that a copy may count as drained
     Counters counters_;
     bool is_started_ = false;
     bool is_reloading_ = false;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "connections.hpp"
 #include "desired.hpp"
 #include "events.hpp"
 #include "icos/async/runtime.hpp"
@@ -8,6 +9,9 @@
 
 namespace icos::job_manager {
 namespace {
+
+/// For the nodes whose components connect to a copy to take the plan that sends them to its successor.
+constexpr Duration kTellLimit{60'000};
 
 /// Its node answers again and has it, however it does there: the reason to move is gone.
 bool is_back(const Placement& left, const Placement& home, const Topology& topology) {
@@ -95,7 +99,48 @@ void JobService::look_at_losses(const Topology& topology, Step& step) {
     }
 }
 
+bool JobService::is_drained(const App& app, Placement& left) {
+    const auto topology = ports_.topology.current();
+    const Node* node = topology->find(left.node);
+    const bool is_reached = node != nullptr && node->state != NodeState::lost;
+    const auto& application = *app.application();
+    const auto* component = find_component(application, left.component);
+    const bool serves =
+        component != nullptr && !component->service_ports.empty() && left.observed.has_value();
+    if (!is_reached || !serves || !is_provider(application, left.component)) return true;
+    const BootTime now = ports_.runtime.boot();
+    const auto look_again = [this](BootTime at) {
+        if (!drain_due_ || at < *drain_due_) drain_due_ = at;
+        wake();
+    };
+    if (!left.superseded_at) {
+        // The plans that this step is about to make send connections to its successor.
+        left.superseded_at = now;
+        look_again(now + kTellLimit);
+        return false;
+    }
+    if (!left.left_at) {
+        const bool is_known =
+            std::all_of(topology->nodes.begin(), topology->nodes.end(), [&](const Node& each) {
+                const auto target = targets_.find(each.id);
+                const bool matters = each.state != NodeState::lost && target != targets_.end() &&
+                                     !state_.on_node(each.id).empty();
+                return !matters || target->second.accepted == target->second.planned;
+            });
+        // A node that cannot be told keeps nothing waiting for ever.
+        if (!is_known && now < *left.superseded_at + kTellLimit) {
+            look_again(*left.superseded_at + kTellLimit);
+            return false;
+        }
+        left.left_at = now;
+    }
+    if (now >= *left.left_at + settings_.drain) return true;
+    look_again(*left.left_at + settings_.drain);
+    return false;
+}
+
 void JobService::settle_moves(Step& step) {
+    drain_due_.reset();
     std::set<AppId> moving;
     for (const auto& [id, placement] : state_.placements()) {
         if (placement.retiring && !placement.removing) moving.insert(placement.app);
@@ -127,13 +172,22 @@ void JobService::settle_moves(App& app, Step& step) {
         const bool is_done = std::all_of(group.begin(), group.end(), [&](const Move& move) {
             return move.home == nullptr || is_ready(*move.home);
         });
+        bool may_go = is_done;
+        for (const Move& move : group) {
+            if (!is_done) {
+                move.left->superseded_at.reset();
+                move.left->left_at.reset();
+            } else if (!is_drained(app, *move.left)) {
+                may_go = false;
+            }
+        }
         // Never from a copy that is ready to one that is not.
         const bool returns = !is_done && std::all_of(group.begin(), group.end(), [&](const Move& move) {
             return move.home != nullptr && is_back(*move.left, *move.home, *topology) &&
                    (is_ready(*move.left) || !is_ready(*move.home));
         });
         for (const Move& move : group) {
-            if (is_done) start_removing(*move.left, step);
+            if (may_go) start_removing(*move.left, step);
             if (returns) take_back(app, *move.left, *move.home, step);
         }
     }

@@ -6,6 +6,12 @@
 #include <algorithm>
 
 namespace icos::job_manager {
+namespace {
+
+/// What is due is looked at no more often than this.
+constexpr Duration kLeastPause{500};
+
+}  // namespace
 
 void JobService::wake() {
     is_dirty_ = true;
@@ -32,13 +38,13 @@ Task<> JobService::reconcile() {
     for (;;) {
         while (!is_dirty_) {
             const BootTime now = ports_.runtime.boot();
-            const auto due = losses_.look_again();
+            auto due = losses_.look_again();
+            if (drain_due_ && (!due || *drain_due_ < *due)) due = drain_due_;
             if (due || anything_waits()) {
                 // Reasons name ages and free amounts: they are made anew from time to time.
                 Duration pause = settings_.pending_refresh;
                 if (due)
-                    pause =
-                        std::min(pause, std::max(Duration{1'000}, std::chrono::ceil<Duration>(*due - now)));
+                    pause = std::min(pause, std::max(kLeastPause, std::chrono::ceil<Duration>(*due - now)));
                 const bool notified = co_await wake_.wait_for(pause);
                 if (!notified) {
                     topology_moved_ = topology_moved_ || due || losses_.is_mass_loss();
@@ -113,6 +119,7 @@ void JobService::follow_topology() {
         if (known != targets_.end() && known->second.offered) continue;
         TargetPlan plan = plan_of(node.id);
         plan.version = ports_.store.last_version();
+        targets_[node.id].planned = plan.digest;
         offer(node.id, std::move(plan));
     }
     look_at_losses(*topology, step);

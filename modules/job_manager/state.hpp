@@ -90,6 +90,10 @@ struct Placement {
     WallTime wanted_at{};   ///< when its content or its wanted state last changed
     WallTime since{};       ///< when its observed state last changed
     std::optional<agent::ObservedPlacement> observed{};  ///< set = something of it exists on the node
+    /// Since when its successor gets the connections, and since when everybody who makes them knows. Not
+    /// stored.
+    std::optional<BootTime> superseded_at{};
+    std::optional<BootTime> left_at{};
     /// The node durably holds a plan without it. Not stored: each controller run asks again.
     bool accepted_without = false;
 };
@@ -97,6 +101,7 @@ struct Placement {
 /// What is known of one target, from its reports in this run. Survives a reload from the store.
 struct Target {
     std::shared_ptr<const TargetPlan> offered{};
+    std::string planned{};     ///< digest of the latest plan, offered or about to be
     std::string accepted{};    ///< digest of the plan that the target holds durably
     std::string problem{};     ///< why the last plan was not taken
     bool is_complete = false;  ///< `observed` is everything there is: a full report came

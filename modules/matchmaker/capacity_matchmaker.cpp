@@ -14,13 +14,37 @@ using descriptor::Application;
 using descriptor::Component;
 using descriptor::Engine;
 
+/// Which of the components that talk to each other have to share a node: all of them, or only those whose
+/// provider has no port that other nodes reach.
+enum class Binding { all, needed };
+
+bool is_reachable(const Component& provider) {
+    return std::any_of(provider.service_ports.begin(), provider.service_ports.end(), [](const auto& port) {
+        return port.is_published;
+    });
+}
+
+bool has_reachable_edge(const Application& application) {
+    return std::any_of(application.edges.begin(), application.edges.end(), [&](const auto& edge) {
+        return is_reachable(application.components[edge.second]);
+    });
+}
+
 /// One solution for one engine.
 class Placement {
 public:
     Placement(
-        const Topology& topology, const PlaceRequest& request, Engine engine, const SearchLimits& limits
+        const Topology& topology,
+        const PlaceRequest& request,
+        Engine engine,
+        const SearchLimits& limits,
+        Binding binding
     )
-        : request_(request), application_(*request.application), engine_(engine), limits_(limits) {
+        : request_(request),
+          application_(*request.application),
+          engine_(engine),
+          limits_(limits),
+          binding_(binding) {
         // By name, so that neither the order of the nodes nor their ids decide anything.
         for (const Node& node : topology.nodes) nodes_.push_back(&node);
         std::sort(nodes_.begin(), nodes_.end(), [](const Node* a, const Node* b) {
@@ -71,6 +95,7 @@ private:
             changed = false;
             for (const auto& [a, b] : application_.edges) {
                 if (a >= group_.size() || b >= group_.size() || group_[a] == group_[b]) continue;
+                if (binding_ == Binding::needed && is_reachable(application_.components[b])) continue;
                 const std::size_t low = std::min(group_[a], group_[b]);
                 group_[a] = low;
                 group_[b] = low;
@@ -359,6 +384,7 @@ private:
     const Application& application_;
     Engine engine_;
     SearchLimits limits_;
+    Binding binding_;
     std::vector<const Node*> nodes_;
     std::map<NodeId, std::size_t> index_;
     std::vector<Load> loads_;        ///< of others and of what is pinned
@@ -369,6 +395,14 @@ private:
     std::vector<Unit> units_;
     std::vector<ReplicaDecision> pinned_;
 };
+
+std::size_t placed(const PlaceResult& result) {
+    return static_cast<std::size_t>(std::count_if(
+        result.decisions.begin(),
+        result.decisions.end(),
+        [](const ReplicaDecision& decision) { return decision.node.has_value(); }
+    ));
+}
 
 /// Bigger is better: placed, staying, score.
 auto quality(const PlaceResult& result) {
@@ -384,12 +418,23 @@ auto quality(const PlaceResult& result) {
     return std::make_tuple(placed, staying, score);
 }
 
+/// On one node what talks to each other, if everything fits so; else apart where the relays can join it.
+PlaceResult solve(
+    const Topology& topology, const PlaceRequest& request, Engine engine, const SearchLimits& limits
+) {
+    PlaceResult together = Placement(topology, request, engine, limits, Binding::all).solve();
+    if (engine != Engine::docker || together.complete() || !has_reachable_edge(*request.application))
+        return together;
+    PlaceResult apart = Placement(topology, request, engine, limits, Binding::needed).solve();
+    return placed(apart) > placed(together) ? apart : together;
+}
+
 }  // namespace
 
 PlaceResult CapacityMatchmaker::place(const Topology& topology, const PlaceRequest& request) const {
     if (!request.application) return {};
     const auto engine = fixed_engine(*request.application);
-    if (engine) return Placement(topology, request, *engine, limits_).solve();
+    if (engine) return solve(topology, request, *engine, limits_);
     // What runs keeps its engine.
     for (const ExistingPlacement& placed : request.existing) {
         const auto node = std::find_if(topology.nodes.begin(), topology.nodes.end(), [&](const Node& n) {
@@ -397,10 +442,10 @@ PlaceResult CapacityMatchmaker::place(const Topology& topology, const PlaceReque
         });
         if (node == topology.nodes.end()) continue;
         const Engine running = node->engine == "kubernetes" ? Engine::kubernetes : Engine::docker;
-        return Placement(topology, request, running, limits_).solve();
+        return solve(topology, request, running, limits_);
     }
-    PlaceResult docker = Placement(topology, request, Engine::docker, limits_).solve();
-    PlaceResult kubernetes = Placement(topology, request, Engine::kubernetes, limits_).solve();
+    PlaceResult docker = solve(topology, request, Engine::docker, limits_);
+    PlaceResult kubernetes = solve(topology, request, Engine::kubernetes, limits_);
     // With nothing placed either way, explain what most nodes run.
     if (std::get<0>(quality(kubernetes)) == 0) return docker;
     return quality(kubernetes) >= quality(docker) ? kubernetes : docker;

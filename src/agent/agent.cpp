@@ -24,8 +24,9 @@ constexpr Duration kInformedWait{5'000};
 }  // namespace
 
 struct Agent::Impl : std::enable_shared_from_this<Agent::Impl> {
-    Impl(Runtime& rt, Disk& disk, Engine& engine, Dialer& d, FactsSource& f, Settings settings)
+    Impl(Runtime& rt, Disk& disk, Engine& engine, Relay& r, Dialer& d, FactsSource& f, Settings settings)
         : runtime(rt),
+          relay(r),
           dialer(d),
           facts_source(f),
           log(rt, disk, settings.state_dir),
@@ -46,6 +47,7 @@ struct Agent::Impl : std::enable_shared_from_this<Agent::Impl> {
     void add_engine(Facts& facts) const;
 
     Runtime& runtime;
+    Relay& relay;
     Dialer& dialer;
     FactsSource& facts_source;
     AcceptedLog log;
@@ -100,8 +102,9 @@ Task<Result<void>> Agent::Impl::start(Self self) {
     settings.engine_changed = [weak] {
         if (const Self alive = weak.lock()) alive->take_facts(alive->node->facts);
     };
-    node.reconciler =
-        std::make_shared<Reconciler>(self->runtime, node.engine, self->records, std::move(settings));
+    node.reconciler = std::make_shared<Reconciler>(
+        self->runtime, node.engine, self->relay, self->records, std::move(settings)
+    );
     node.reconciler->set_desired(self->log.set());
     if (self->log.is_whole()) node.reconciler->trust_desired();
     node.reconciler->start();
@@ -175,9 +178,15 @@ Task<> Agent::Impl::stop(Self self, Duration deadline) {
 }
 
 Agent::Agent(
-    Runtime& runtime, Disk& disk, Engine& engine, Dialer& dialer, FactsSource& facts, Settings settings
+    Runtime& runtime,
+    Disk& disk,
+    Engine& engine,
+    Relay& relay,
+    Dialer& dialer,
+    FactsSource& facts,
+    Settings settings
 )
-    : impl_(std::make_shared<Impl>(runtime, disk, engine, dialer, facts, std::move(settings))) {}
+    : impl_(std::make_shared<Impl>(runtime, disk, engine, relay, dialer, facts, std::move(settings))) {}
 
 Agent::~Agent() {
     impl_->tasks.cancel();
@@ -207,6 +216,16 @@ std::string Agent::metrics() const {
     add("icos_agent_accepted_log_written_bytes_total", "counter", impl_->log.bytes_written());
     add("icos_agent_accepted_log_compactions_total", "counter", impl_->log.compactions());
     add("icos_agent_placements", "gauge", impl_->log.set().size());
+    const RelayCounters relay = impl_->relay.counters();
+    add("icos_agent_relay_listeners", "gauge", relay.listeners);
+    add("icos_agent_relay_connections", "gauge", relay.connections);
+    add("icos_agent_relay_accepted_total", "counter", relay.accepted);
+    add("icos_agent_relay_refused_at_limit_total", "counter", relay.refused_at_limit);
+    add("icos_agent_relay_connect_failures_total", "counter", relay.connect_failures);
+    add("icos_agent_relay_unserved_total", "counter", relay.unserved);
+    add("icos_agent_relay_cut_total", "counter", relay.cut);
+    add("icos_agent_relay_in_bytes_total", "counter", relay.bytes_in);
+    add("icos_agent_relay_out_bytes_total", "counter", relay.bytes_out);
     if (const auto& reconciler = impl_->node->reconciler) {
         const Reconciler::Counters& counters = reconciler->counters();
         add("icos_agent_reconcile_passes_total", "counter", counters.passes);

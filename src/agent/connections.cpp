@@ -32,10 +32,8 @@ std::string record_key(const RelayKey& key) {
     return key.app.value + "/" + key.component + "/" + key.service + "/" + std::to_string(key.port);
 }
 
-Connections::Connections(
-    Runtime& runtime, Engine& engine, NodeRecords& records, Relay& relay, LocalAddresses local
-)
-    : runtime_(runtime), engine_(engine), records_(records), relay_(relay), local_(std::move(local)) {}
+Connections::Connections(Engine& engine, NodeRecords& records, Relay& relay, LocalAddresses local)
+    : engine_(engine), records_(records), relay_(relay), local_(std::move(local)) {}
 
 Task<Result<std::uint16_t>> Connections::listen(RelayKey key, std::string address) {
     const std::string record = record_key(key);

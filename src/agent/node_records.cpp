@@ -63,6 +63,8 @@ Task<> NodeRecords::save() {
 std::string NodeRecords::text() const {
     json::object images;
     for (const auto& [reference, id] : data_.images) images.emplace(reference, id);
+    json::object ports;
+    for (const auto& [key, port] : data_.ports) ports.emplace(key, port);
     return json::serialize(json::object{
         {"boot_id", data_.boot_id},
         {"ended", to_array(data_.ended)},
@@ -70,6 +72,7 @@ std::string NodeRecords::text() const {
         {"stopped", to_array(data_.stopped)},
         {"removing", to_array(data_.removing)},
         {"images", std::move(images)},
+        {"ports", std::move(ports)},
     });
 }
 
@@ -91,6 +94,13 @@ void NodeRecords::parse(const std::string& text) {
     if (const json::value* images = object.if_contains("images"); images != nullptr && images->is_object()) {
         for (const auto& [reference, id] : images->get_object()) {
             if (id.is_string()) data_.images[std::string(reference)] = id.get_string().c_str();
+        }
+    }
+    if (const json::value* ports = object.if_contains("ports"); ports != nullptr && ports->is_object()) {
+        for (const auto& [key, port] : ports->get_object()) {
+            const std::int64_t* number = port.if_int64();
+            if (number != nullptr && *number > 0 && *number <= UINT16_MAX)
+                data_.ports[std::string(key)] = static_cast<std::uint16_t>(*number);
         }
     }
 }
@@ -123,6 +133,20 @@ void NodeRecords::forget_ended_except(const std::set<std::string>& existing) {
         if (std::erase_if(*ids, [&](const std::string& id) { return !existing.contains(id); }) > 0)
             changed_ = true;
     }
+}
+
+std::uint16_t NodeRecords::port_of(const std::string& key) const {
+    const auto found = data_.ports.find(key);
+    return found == data_.ports.end() ? std::uint16_t{0} : found->second;
+}
+
+void NodeRecords::set_port(const std::string& key, std::uint16_t port) {
+    if (port_of(key) == port) return;
+    if (port == 0)
+        data_.ports.erase(key);
+    else
+        data_.ports[key] = port;
+    changed_ = true;
 }
 
 std::string NodeRecords::image_of(const std::string& reference) const {

@@ -5,6 +5,7 @@
 #include "icos/async/task.hpp"
 #include "icos/store/disk.hpp"
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <set>
@@ -44,6 +45,10 @@ public:
     const std::set<std::string>& removing() const noexcept { return data_.removing; }
     void set_removing(const std::string& placement, bool removing);
 
+    /// Port that connections of a key are taken at; 0: none yet.
+    std::uint16_t port_of(const std::string& key) const;
+    void set_port(const std::string& key, std::uint16_t port);
+
     /// Image that a reference was pulled as; empty if it was not pulled here.
     std::string image_of(const std::string& reference) const;
     void set_image(const std::string& reference, std::string id);
@@ -56,6 +61,7 @@ private:
         std::set<std::string> stopped;
         std::set<std::string> removing;
         std::map<std::string, std::string> images;
+        std::map<std::string, std::uint16_t> ports;
     };
     std::string text() const;
     void parse(const std::string& text);

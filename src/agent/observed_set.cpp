@@ -138,6 +138,10 @@ UnitView view_of(const Unit& unit, std::int64_t now_ms) {
         // started.
         out.state = *unit.doing;
     }
+    if (unit.connection_problem && out.reason.empty()) {
+        out.reason = with_hint(*unit.connection_problem);
+        out.reason_code = reason_code_of(*unit.connection_problem);
+    }
     if (unit.problem) {
         if (!is_wanted && !shown.empty()) {
             out.reason = "the update failed: " + with_hint(*unit.problem) + "; generation " +

@@ -25,7 +25,9 @@ bool has_exited(const ContainerState& container) {
 
 }  // namespace
 
-Reconciler::Reconciler(Runtime& runtime, Engine& engine, NodeRecords& records, Settings settings)
+Reconciler::Reconciler(
+    Runtime& runtime, Engine& engine, Relay& relay, NodeRecords& records, Settings settings
+)
     : runtime_(runtime),
       engine_(engine),
       records_(records),
@@ -35,11 +37,20 @@ Reconciler::Reconciler(Runtime& runtime, Engine& engine, NodeRecords& records, S
       engine_problem_("the container engine was not asked yet"),
       tasks_(runtime) {
     has_rebooted_ = !records_.boot_id().empty() && records_.boot_id() != settings_.boot_id;
+    connections_ = std::make_shared<Connections>(
+        engine,
+        records,
+        relay,
+        [this](const PlacementId& placement, const std::string& service) {
+            return local_addresses(placement, service);
+        }
+    );
     rollout_ = std::make_unique<Rollout>(Rollout::Parts{
         runtime,
         engine,
         records,
         images_,
+        connections_,
         lease_,
         settings_.target,
         [this](Unit& unit) { publish(unit); },
@@ -112,6 +123,28 @@ void Reconciler::set_desired(const AcceptedSet& set) {
         if (!set.contains(id) && unit->wanted) left.push_back(unit);
     }
     for (const UnitPtr& unit : left) want(unit, nullptr);
+    connections_->set_desired(set);
+}
+
+std::vector<std::string> Reconciler::local_addresses(const PlacementId& placement, const std::string& service)
+    const {
+    std::vector<std::string> out;
+    const auto found = units_.find(placement);
+    if (found == units_.end()) return out;
+    const Unit& unit = *found->second;
+    // An update proves itself first.
+    for (const ContainerState* container : unit.of_service(unit.serving_digest(), service)) {
+        const auto address = container->network_ips.find(unit.network);
+        if (container->state == "running" && address != container->network_ips.end())
+            out.push_back(address->second);
+    }
+    return out;
+}
+
+void Reconciler::forget_connections() {
+    std::set<AppId> apps;
+    for (const auto& [id, unit] : units_) apps.insert(unit->app_id);
+    connections_->keep_only(apps);
 }
 
 void Reconciler::trust_desired() {
@@ -136,6 +169,7 @@ bool Reconciler::is_informed() const {
 }
 
 void Reconciler::publish(Unit& unit) {
+    connections_->local_moved();
     UnitView view = view_of(unit, to_ms(runtime_.wall()));
     if (!unit.looked && has_asked_ && !engine_info_) {
         view.observed.reason = engine_problem_;
@@ -353,6 +387,7 @@ Task<> Reconciler::serve(Self self, UnitPtr unit) {
         if (unit->gone && !unit->wanted) {
             self->units_.erase(unit->id);
             self->observed_.erase(unit->id);
+            self->forget_connections();
             self->settings_.observed_changed();
             co_return;
         }

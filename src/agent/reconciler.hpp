@@ -33,7 +33,7 @@ public:
         std::function<void()> observed_changed;  ///< something of observed() differs
         std::function<void()> engine_changed;    ///< engine() or engine_problem() differs
     };
-    Reconciler(Runtime& runtime, Engine& engine, NodeRecords& records, Settings settings);
+    Reconciler(Runtime& runtime, Engine& engine, Relay& relay, NodeRecords& records, Settings settings);
 
     void start();
     /// Ends the tasks; containers stay as they are.
@@ -86,6 +86,8 @@ private:
     static Task<> keep_lease(Self self);
     static Task<> interrupt_all(Self self, Duration grace);
     void lease_moved();
+    std::vector<std::string> local_addresses(const PlacementId& placement, const std::string& service) const;
+    void forget_connections();
     static Task<> look_for_others(Self self);
 
     UnitPtr unit_for(const PlacementId& id);
@@ -102,6 +104,7 @@ private:
     Lease lease_;
     bool has_given_up_ = false;
     std::shared_ptr<ImageStore> images_;
+    std::shared_ptr<Connections> connections_;
     std::unique_ptr<Rollout> rollout_;
     std::map<PlacementId, UnitPtr> units_;
     ObservedSet observed_;

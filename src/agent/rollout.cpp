@@ -79,6 +79,7 @@ Task<Result<void>> Rollout::advance(UnitPtr unit) {
     for (auto& [service, traits] : traits_of(*context.plan)) unit->traits.insert_or_assign(service, traits);
     unit->network = context.plan->application_network;
 
+    if (!wanted->connections.empty() && !unit->containers.empty()) co_await keep_connections(context);
     const std::string fallback = unit->fallback_digest();
     if (fallback.empty()) co_return co_await bring_up(std::move(context));
     if (unit->failed_digest == wanted->digest) co_return co_await hold(unit, fallback);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include "connections.hpp"
 #include "image_store.hpp"
 #include "join_work.hpp"
 #include "lease.hpp"
@@ -25,6 +26,7 @@ public:
         Engine& engine;
         NodeRecords& records;
         std::shared_ptr<ImageStore> images;
+        std::shared_ptr<Connections> connections;
         const Lease& lease;
         std::string target;
         std::function<void(Unit&)> changed;                                ///< the unit's view may differ now
@@ -67,8 +69,9 @@ private:
     Task<Result<void>> provide_surroundings(Context context);
     Task<Result<void>> create_missing(Context context, bool staged);
     Task<Result<void>> create_one(
-        Context context, const ContainerPlan* plan, std::string name, std::string image
+        Context context, const ContainerPlan* plan, std::string name, boost::json::object body
     );
+    Task<> keep_connections(Context context);
     Task<Result<void>> start_in_order(Context context, std::vector<std::string> ids);
     Task<Result<void>> await_dependencies(Context context, const ContainerPlan* plan);
     Task<Result<void>> prove(Context context);

@@ -15,6 +15,14 @@ constexpr Duration kSettle{1'000};
 constexpr Duration kPoll{5'000};
 /// A one-shot container that ended just now may have been ended by an engine that is going down.
 constexpr Duration kEndedForGood{2'000};
+constexpr Duration kConnectionRetry{10'000};
+
+void add_variables(const std::map<std::string, std::string>& variables, boost::json::object& body) {
+    if (variables.empty()) return;
+    boost::json::value& list = body["Env"];
+    if (!list.is_array()) list = boost::json::array();
+    for (const auto& [name, value] : variables) list.get_array().emplace_back(name + "=" + value);
+}
 
 Error superseded() {
     return Error{rollout_errc::superseded, "something else is wanted by now"};
@@ -126,6 +134,22 @@ Task<Result<void>> Rollout::provide_surroundings(Context context) {
     co_return Result<void>();
 }
 
+/// Listens again after a restart of the agent or the engine. What runs goes on without, and says so.
+Task<> Rollout::keep_connections(Context context) {
+    using Variables = std::map<std::string, std::string>;
+    const UnitPtr unit = context.unit;
+    const Result<Variables> provided =
+        co_await Connections::provide(parts_.connections, context.wanted, context.plan->application_network);
+    if (provided.has_value()) {
+        unit->connection_problem.reset();
+        co_return;
+    }
+    if (!unit->connection_problem) kLog.warning("a component's connections are not served", provided.error());
+    unit->connection_problem = provided.error();
+    const BootTime again = parts_.runtime.boot() + kConnectionRetry;
+    if (!unit->look_at || again < *unit->look_at) unit->look_at = again;
+}
+
 Task<Result<void>> Rollout::create_missing(Context context, bool staged) {
     const UnitPtr unit = context.unit;
     std::set<std::pair<std::string, std::string>> present;
@@ -144,11 +168,18 @@ Task<Result<void>> Rollout::create_missing(Context context, bool staged) {
     doing(*unit, PlacementState::preparing);
     done = co_await provide_surroundings(context);
     if (done.has_error()) co_return done;
+    using Variables = std::map<std::string, std::string>;
+    const Result<Variables> variables =
+        co_await Connections::provide(parts_.connections, context.wanted, context.plan->application_network);
+    if (variables.has_error()) co_return variables.error();
     if (context.superseded()) co_return superseded();
     std::vector<Task<Result<void>>> creations;
     for (const ContainerPlan* plan : missing) {
+        boost::json::object body = plan->body;
+        body["Image"] = use[plan->image];
+        add_variables(*variables, body);
         creations.push_back(
-            create_one(context, plan, staged ? plan->staged_name : plan->name, use[plan->image])
+            create_one(context, plan, staged ? plan->staged_name : plan->name, std::move(body))
         );
     }
     done = co_await all_succeed(parts_.runtime, std::move(creations));
@@ -158,11 +189,9 @@ Task<Result<void>> Rollout::create_missing(Context context, bool staged) {
 }
 
 Task<Result<void>> Rollout::create_one(
-    Context context, const ContainerPlan* plan, std::string name, std::string image
+    Context context, const ContainerPlan* plan, std::string name, boost::json::object body
 ) {
     const Slots::Ticket ticket = co_await slots_.take();
-    boost::json::object body = plan->body;
-    body["Image"] = image;
     const Result<std::string> id = co_await parts_.engine.create_container(std::move(name), std::move(body));
     if (id.has_error()) co_return id.error();
     for (const NetworkAttachment& more : plan->more_networks) {

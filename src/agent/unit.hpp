@@ -63,7 +63,9 @@ struct Unit {
     std::optional<PlacementState> doing;  ///< preparing or starting, while a step is under way
     std::string progress;
     std::optional<Error> problem;  ///< why `wanted` is not reached
-    std::string failed_digest;     ///< did not prove itself; not tried again before `wanted` changes
+    std::optional<Error>
+        connection_problem;     ///< why what runs cannot reach others at the addresses it was told
+    std::string failed_digest;  ///< did not prove itself; not tried again before `wanted` changes
     Backoff backoff;
     std::optional<BootTime> retry_at;
     std::optional<BootTime> look_at;

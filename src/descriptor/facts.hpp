@@ -29,6 +29,7 @@ struct ManifestFacts {
     std::vector<NamedPlace> services;
     std::vector<std::string> images;
     std::vector<PortClaim> ports;
+    std::vector<ServicePort> service_ports;
     bool holds_data = false;
     std::uint64_t cpu_milli = 0;  ///< sum of the reservations, times replicas
     std::uint64_t memory = 0;

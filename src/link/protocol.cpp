@@ -128,6 +128,29 @@ struct Members<agent::RegistryCredential> {
     }
 };
 template <>
+struct Members<agent::Endpoint> {
+    template <class V>
+    static void fields(V& v) {
+        v("placement", &agent::Endpoint::placement);
+        v("address", &agent::Endpoint::address);
+        v("port", &agent::Endpoint::port);
+    }
+};
+template <>
+struct Members<agent::Connection> {
+    template <class V>
+    static void fields(V& v) {
+        using T = agent::Connection;
+        v("name", &T::name);
+        v("component", &T::component);
+        v("service", &T::service);
+        v("port", &T::port);
+        v("is_first", &T::is_first);
+        v("endpoints", &T::endpoints);
+        v("problem", &T::problem);
+    }
+};
+template <>
 struct Members<agent::DesiredPlacement> {
     template <class V>
     static void fields(V& v) {
@@ -148,6 +171,8 @@ struct Members<agent::DesiredPlacement> {
         v("credentials", &T::credentials);
         v("health_timeout_ms", &T::health_timeout_ms);
         v("exclusive", &T::exclusive);
+        v("connections", &T::connections);
+        v("settings_digest", &T::settings_digest);
         v("update_order", &T::update_order);
     }
 };
@@ -385,9 +410,16 @@ std::string desired_digest(const std::map<PlacementId, DesiredPlacement>& set) {
     std::string lines;
     for (const auto& [id, placement] : set) {
         lines += id.value + ' ' + placement.digest + (placement.run ? " 1 " : " 0 ") +
-                 std::to_string(placement.generation) + '\n';
+                 std::to_string(placement.generation);
+        if (!placement.settings_digest.empty()) lines += ' ' + placement.settings_digest;
+        lines += '\n';
     }
     return link::sha256_hex(lines);
+}
+
+std::string settings_digest(const std::vector<Connection>& connections) {
+    if (connections.empty()) return {};
+    return link::sha256_hex(json::serialize(link::wire::to_value(connections)));
 }
 
 std::string observed_digest(const std::map<PlacementId, ObservedPlacement>& set) {

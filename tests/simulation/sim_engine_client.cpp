@@ -175,6 +175,15 @@ Task<Result<void>> SimEngineClient::create_network(std::string name, json::objec
     co_return Result<void>();
 }
 
+Task<Result<std::string>> SimEngineClient::gateway(std::string network) {
+    const Result<void> entered = co_await enter();
+    if (entered.has_error()) co_return entered.error();
+    if (!engine_.networks_.contains(network))
+        co_return Error{engine_errc::not_found, "no such network: " + network};
+    co_await leave();
+    co_return std::string("172.18.0.1");
+}
+
 Task<Result<void>> SimEngineClient::remove_network(std::string name) {
     const Result<void> entered = co_await enter();
     if (entered.has_error()) co_return entered;

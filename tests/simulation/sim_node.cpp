@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim_node.hpp"
 
+#include "fake_relay.hpp"
 #include "sim_controller.hpp"
 
 #include <utility>
@@ -50,6 +51,7 @@ struct SimNode::Incarnation {
     SimProcess process;
     std::unique_ptr<SimDisk> ghost_disk{};  ///< after a crash: what the dying process goes on with
     SimEngineClient engine;
+    test::FakeRelay relay{};
     SimDialer dialer;
     SimFacts facts;
     std::unique_ptr<agent::Agent> agent{};
@@ -93,7 +95,13 @@ void SimNode::start_agent() {
     settings.controllers = {kControllerHost};
     settings.state_dir = kStateDirectory;
     process_->agent = std::make_unique<agent::Agent>(
-        process_->process, *disk_, process_->engine, process_->dialer, process_->facts, std::move(settings)
+        process_->process,
+        *disk_,
+        process_->engine,
+        process_->relay,
+        process_->dialer,
+        process_->facts,
+        std::move(settings)
     );
     world_.trace(process_->process.name() + " starts");
     process_->process.spawn("start", start(*this, *process_));

@@ -472,6 +472,13 @@ Task<Result<void>> FakeEngine::create_network(std::string name, json::object bod
     co_return Result<void>();
 }
 
+Task<Result<std::string>> FakeEngine::gateway(std::string network) {
+    const Result<void> entered = co_await enter("gateway", network);
+    if (entered.has_error()) co_return entered.error();
+    if (!networks_.contains(network)) co_return Error{engine_errc::not_found, "no network " + network};
+    co_return std::string("172.18.0.1");
+}
+
 Task<Result<void>> FakeEngine::remove_network(std::string name) {
     const Result<void> entered = co_await enter("remove_network", name);
     if (entered.has_error()) co_return entered;

@@ -92,6 +92,7 @@ public:
     Task<Result<std::vector<std::string>>> networks(agent::LabelMap labels) override;
     Task<Result<void>> create_network(std::string name, boost::json::object body) override;
     Task<Result<void>> remove_network(std::string name) override;
+    Task<Result<std::string>> gateway(std::string network) override;
     Task<Result<void>> connect_network(
         std::string network, std::string container, boost::json::object endpoint
     ) override;

@@ -20,9 +20,8 @@ public:
     std::map<agent::RelayKey, Listener> listeners;
     std::set<std::uint16_t> taken;  ///< by something else on the node
 
-    Task<Result<std::uint16_t>> listen(
-        agent::RelayKey key, std::string address, std::uint16_t port
-    ) override {
+    Task<Result<std::uint16_t>> listen(agent::RelayKey key, std::string address, std::uint16_t port)
+        override {
         if (taken.contains(port))
             co_return Error{agent::relay_errc::port_taken, "something listens there already"};
         Listener& listener = listeners[key];

@@ -2,6 +2,7 @@
 #pragma once
 #include "icos/agent/engine.hpp"
 #include "icos/agent/protocol.hpp"
+#include "icos/agent/relay.hpp"
 #include "icos/async/runtime.hpp"
 #include "icos/http/message.hpp"
 #include "icos/store/disk.hpp"
@@ -42,7 +43,13 @@ class Agent {
 public:
     /// References must outlive the agent.
     Agent(
-        Runtime& runtime, Disk& disk, Engine& engine, Dialer& dialer, FactsSource& facts, Settings settings
+        Runtime& runtime,
+        Disk& disk,
+        Engine& engine,
+        Relay& relay,
+        Dialer& dialer,
+        FactsSource& facts,
+        Settings settings
     );
     ~Agent();
     Agent(const Agent&) = delete;

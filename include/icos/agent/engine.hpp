@@ -147,6 +147,8 @@ public:
         std::string name, boost::json::object body
     ) = 0;                                                            ///< present with our labels is fine
     virtual Task<Result<void>> remove_network(std::string name) = 0;  ///< absent is fine
+    /// The node's own address on the network; empty if it has none. engine.not_found.
+    virtual Task<Result<std::string>> gateway(std::string network) = 0;
     virtual Task<Result<void>> connect_network(
         std::string network, std::string container, boost::json::object endpoint
     ) = 0;

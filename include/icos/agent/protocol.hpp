@@ -94,6 +94,28 @@ struct RegistryCredential {
     bool operator==(const RegistryCredential&) const = default;
 };
 
+/// Where a copy of a provider takes connections.
+struct Endpoint {
+    PlacementId placement;
+    std::string address;     ///< of its node; empty: it is on the consumer's own node
+    std::uint16_t port = 0;  ///< on its node; in its container where the address is empty
+    bool operator==(const Endpoint&) const = default;
+};
+
+/// A port of a service that the component is joined to by communication. The agent listens for it on the
+/// gateway of the application's network and injects ICOS_SVC_<name>_HOST and ICOS_SVC_<name>_PORT_<port>, for
+/// the first port of a service also ICOS_SVC_<name>_PORT.
+struct Connection {
+    std::string name;       ///< "DB"
+    std::string component;  ///< the provider
+    std::string service;
+    std::uint16_t port = 0;  ///< in the provider's container
+    bool is_first = false;
+    std::vector<Endpoint> endpoints;  ///< taken in turn; empty while there is none
+    std::string problem;              ///< why copies on other nodes cannot be reached
+    bool operator==(const Connection&) const = default;
+};
+
 /// One component replica that a node shall run. Identity is `placement`; `digest` says which content.
 struct DesiredPlacement {
     PlacementId placement;
@@ -119,6 +141,8 @@ struct DesiredPlacement {
     bool exclusive = false;
     /// Of an update: "start-first" (where fixed host ports allow) or "stop-first"; empty: start-first.
     std::string update_order;
+    std::vector<Connection> connections;
+    std::string settings_digest;  ///< of what changes without a new `digest`: the connections; empty: nothing
     bool operator==(const DesiredPlacement&) const = default;
 };
 
@@ -131,7 +155,7 @@ struct Desired {
     std::vector<PlacementId> remove;
 };
 /// Digest of a desired set: SHA-256 hex over the sorted lines "<placement> <digest> <run 0|1>
-/// <generation>\n".
+/// <generation>[ <settings digest>]\n".
 std::string desired_digest(const std::map<PlacementId, DesiredPlacement>& set);
 
 struct Accepted {
@@ -259,6 +283,8 @@ template <class T>
 Result<T> decode(std::string_view json);
 /// JSON of one placement (members as in Desired.upsert), for the agent's accepted log.
 std::string encode_placement(const DesiredPlacement&);
+/// SHA-256 hex over the canonical JSON of the connections; empty for none.
+std::string settings_digest(const std::vector<Connection>& connections);
 Result<DesiredPlacement> decode_placement(std::string_view json);
 
 }  // namespace icos::agent

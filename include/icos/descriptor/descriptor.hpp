@@ -73,6 +73,14 @@ struct HostPort {
     auto operator<=>(const HostPort&) const = default;
 };
 
+/// A TCP port that a compose service listens on: under `ports` or `expose`.
+struct ServicePort {
+    std::string service;
+    std::uint16_t port = 0;     ///< in the container
+    bool is_published = false;  ///< on the node, at an address that other nodes reach
+    auto operator<=>(const ServicePort&) const = default;
+};
+
 struct Component {
     std::string name;
     ComponentType type = ComponentType::docker;
@@ -80,8 +88,9 @@ struct Component {
     std::vector<Edge> communication;
     XIcos options;  ///< component over application
     std::vector<Manifest> manifests;
-    std::vector<std::string> services;  ///< compose services and Service manifests, in order of the text
-    std::vector<HostPort> host_ports;   ///< published on the node
+    std::vector<std::string> services;       ///< compose services and Service manifests, in order of the text
+    std::vector<HostPort> host_ports;        ///< published on the node
+    std::vector<ServicePort> service_ports;  ///< sorted; one entry per service and port
     std::vector<std::string> images;
     bool holds_data = false;  ///< a named volume or a bind mount: onNodeLoss defaults to keep
     std::size_t line = 0;

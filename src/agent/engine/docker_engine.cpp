@@ -92,6 +92,7 @@ public:
     Task<Result<std::vector<std::string>>> networks(LabelMap labels) override;
     Task<Result<void>> create_network(std::string name, boost::json::object body) override;
     Task<Result<void>> remove_network(std::string name) override;
+    Task<Result<std::string>> gateway(std::string network) override;
     Task<Result<void>> connect_network(
         std::string network, std::string container, boost::json::object endpoint
     ) override;
@@ -279,6 +280,24 @@ Task<Result<void>> DockerEngine::create_network(std::string name, boost::json::o
     );
     if (!is_ours) co_return foreign(quoted("network", name));
     co_return Result<void>();
+}
+
+Task<Result<std::string>> DockerEngine::gateway(std::string network) {
+    ApiCall call;
+    call.path = "/networks/" + http::percent_encode(network);
+    call.doing = "inspect " + quoted("network", network);
+    const Result<boost::json::value> answer = co_await DockerApi::json(api_, std::move(call));
+    if (answer.has_error()) co_return answer.error();
+    boost::system::error_code none;
+    const boost::json::value* ranges = answer->find_pointer("/IPAM/Config", none);
+    if (none || ranges == nullptr || !ranges->is_array()) co_return std::string();
+    for (const boost::json::value& range : ranges->get_array()) {
+        std::string address(text_at(range, "/Gateway"));
+        // Podman writes it as a network: "10.89.0.1/24".
+        address = address.substr(0, address.find('/'));
+        if (!address.empty() && address.find(':') == std::string::npos) co_return address;
+    }
+    co_return std::string();
 }
 
 Task<Result<void>> DockerEngine::remove_network(std::string name) {

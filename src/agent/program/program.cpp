@@ -94,9 +94,10 @@ public:
     Service(ProductionRuntime& runtime, Disk& disk, const Identity& identity, const RunOptions& options)
         : runtime_(runtime),
           engine_(make_docker_engine(runtime, options.docker_socket)),
+          relay_(make_tcp_relay(runtime, RelaySettings{})),
           dialer_(runtime, identity),
           facts_("/", DeclaredFacts{identity.labels, identity.devices, identity.controllers.front()}),
-          agent_(runtime, disk, *engine_, dialer_, facts_, settings(identity, options)),
+          agent_(runtime, disk, *engine_, *relay_, dialer_, facts_, settings(identity, options)),
           signals_(runtime.loop(), SIGTERM, SIGINT),
           tasks_(runtime) {}
 
@@ -149,6 +150,7 @@ private:
 
     ProductionRuntime& runtime_;
     std::unique_ptr<Engine> engine_;
+    std::unique_ptr<Relay> relay_;
     ControllerDialer dialer_;
     HostFacts facts_;
     Agent agent_;

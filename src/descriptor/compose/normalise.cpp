@@ -72,6 +72,7 @@ void gather(const Service& service, Position at, const std::string& path, Manife
     facts.services.push_back({service.name, at, path});
     if (const auto* image = service.out.if_contains("image")) facts.images.emplace_back(image->as_string());
     facts.ports.insert(facts.ports.end(), service.ports.begin(), service.ports.end());
+    facts.service_ports.insert(facts.service_ports.end(), service.listens.begin(), service.listens.end());
     facts.holds_data = facts.holds_data || service.holds_data;
     if (service.reservations_line) facts.reservation_lines.push_back(*service.reservations_line);
     const auto* reservations = service.out.if_contains("reservations");

@@ -47,6 +47,10 @@ bool is_address(std::string_view text) {
            text.find_first_not_of(v6 ? "0123456789abcdefABCDEF:." : "0123456789.") == std::string_view::npos;
 }
 
+bool is_loopback(std::string_view address) {
+    return address == "::1" || address.starts_with("127.");
+}
+
 /// What is wrong with a mapping, or empty.
 std::string parse_short(std::string_view text, Mapping& mapping) {
     if (const std::size_t slash = text.find('/'); slash != std::string_view::npos) {
@@ -100,6 +104,10 @@ void add(const Mapping& mapping, const Field& field, Service& service, boost::js
         if (!mapping.host_ip.empty()) port["host_ip"] = mapping.host_ip;
         port["protocol"] = mapping.protocol;
         list.push_back(std::move(port));
+        if (mapping.protocol == "tcp") {
+            const auto number = static_cast<std::uint16_t>(mapping.target.first + i);
+            service.listens.push_back({service.name, number, !is_loopback(mapping.host_ip)});
+        }
         if (!mapping.published) continue;
         service.ports.push_back({
             .port =
@@ -193,6 +201,10 @@ void read_expose(const Field& field, Service& service) {
             list.push_back(
                 boost::json::object{{"target", mapping.target.first + k}, {"protocol", mapping.protocol}}
             );
+            if (mapping.protocol == "tcp")
+                service.listens.push_back(
+                    {service.name, static_cast<std::uint16_t>(mapping.target.first + k), false}
+                );
         }
     }
     service.out["expose"] = std::move(list);

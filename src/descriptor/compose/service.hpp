@@ -19,6 +19,7 @@ struct Service {
     std::string name;
     boost::json::object out;
     std::vector<PortClaim> ports;
+    std::vector<ServicePort> listens;
     std::vector<NamedPlace> networks;
     std::vector<NamedPlace> volumes;
     std::vector<NamedPlace> configs;

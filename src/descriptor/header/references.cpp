@@ -142,6 +142,16 @@ void check_multiple(const ComponentDraft& component, const Draft& draft, Report&
     }
 }
 
+void add_port(std::vector<ServicePort>& ports, const ServicePort& port) {
+    const auto same = std::find_if(ports.begin(), ports.end(), [&](const ServicePort& known) {
+        return known.service == port.service && known.port == port.port;
+    });
+    if (same == ports.end())
+        ports.push_back(port);
+    else
+        same->is_published = same->is_published || port.is_published;
+}
+
 void check_engines(const ComponentDraft& component, const Draft& draft, Report& report) {
     if (!component.has_type) return;
     if (component.component.type == ComponentType::multiple) {
@@ -206,8 +216,10 @@ void gather(ComponentDraft& draft, Draft& all, Report& report) {
                 component.images.push_back(image);
         }
         for (const PortClaim& claim : facts.ports) component.host_ports.push_back(claim.port);
+        for (const ServicePort& port : facts.service_ports) add_port(component.service_ports, port);
         component.holds_data = component.holds_data || facts.holds_data;
     }
+    std::sort(component.service_ports.begin(), component.service_ports.end());
     for (const std::size_t i : draft.manifests) component.manifests.push_back(all.manifests[i].manifest);
 }
 

@@ -142,7 +142,7 @@ void AgentWorld::start_agent() {
     settings.name = "edge-1";
     settings.controllers = {"vm-1:7443", "vm-2:7443"};
     settings.state_dir = "/state";
-    node = std::make_unique<Agent>(runtime, disk, engine, controller, facts, settings);
+    node = std::make_unique<Agent>(runtime, disk, engine, relay, controller, facts, settings);
     const Result<void> started = test::run(runtime, node->start());
     if (started.has_error()) throw std::runtime_error(describe(started.error()));
     runtime.advance(Duration(2'000));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include "fake_engine.hpp"
+#include "fake_relay.hpp"
 #include "frame_pipe.hpp"
 #include "icos/agent/agent.hpp"
 #include "icos/async/task_group.hpp"
@@ -87,6 +88,7 @@ struct AgentWorld {
     ManualRuntime runtime;
     MemoryDisk disk;
     FakeEngine engine{runtime};
+    FakeRelay relay;
     FixedFacts facts;
     FakeController controller{runtime};
     std::unique_ptr<agent::Agent> node;
