@@ -20,7 +20,7 @@ namespace icos::agent::test {
 namespace asio = boost::asio;
 namespace {
 
-constexpr Duration kTestLimit{30'000};
+constexpr Duration kTestLimit{60'000};
 constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 
 }  // namespace

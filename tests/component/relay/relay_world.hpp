@@ -25,7 +25,7 @@ public:
     RelayWorld(const RelayWorld&) = delete;
     RelayWorld& operator=(const RelayWorld&) = delete;
 
-    /// Runs `task` on the loop to its end and rethrows what it throws. Fails after 30 s.
+    /// Runs `task` on the loop to its end and rethrows what it throws. Fails after 60 s.
     void run(Task<> task);
     /// Listens for `service` on a free port of 127.0.0.1.
     std::uint16_t listen(const std::string& service = "web");
