@@ -52,7 +52,8 @@ void JobService::accepted(const TargetId& target, const std::string& digest, con
     }
     if (problem.empty()) known.accepted = digest;
     if (!may_write_by_itself()) return;
-    if (is_news) {
+    // A copy may have waited for this node to send its connections elsewhere.
+    if (is_news || drain_due_) {
         for (const Placement* placement : state_.on_node(node)) step.touched.insert(placement->app);
     }
     confirm(node, step);

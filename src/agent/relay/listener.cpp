@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/relay/listener.hpp"
 
-#include "agent/relay/connection.hpp"
+#include "agent/relay/relayed_connection.hpp"
 #include "icos/async/backoff.hpp"
 #include "icos/core/log.hpp"
 
@@ -75,14 +75,14 @@ void Listener::admit(const std::shared_ptr<Listener>& self, Socket socket) {
     }
     socket.non_blocking(true, ec);
     if (ec) return;
-    auto connection = std::make_shared<Connection>(self->state_, self, std::move(socket));
-    state.tasks->spawn("relay.connection", Connection::serve(std::move(connection)));
+    auto connection = std::make_shared<RelayedConnection>(self->state_, self, std::move(socket));
+    state.tasks->spawn("relay.connection", RelayedConnection::serve(std::move(connection)));
 }
 
 void Listener::set_targets(std::vector<RelayTarget> targets) {
     targets_.assign(std::move(targets));
     std::erase_if(draining_, [this](const auto& entry) { return targets_.names(entry.first); });
-    for (Connection* connection : connections_) {
+    for (RelayedConnection* connection : connections_) {
         const std::optional<RelayTarget>& target = connection->target();
         if (!target || targets_.names(*target)) continue;
         if (!connection->is_open()) {
@@ -97,8 +97,8 @@ void Listener::set_targets(std::vector<RelayTarget> targets) {
 
 void Listener::cut(const RelayTarget& target) {
     draining_.erase(target);
-    const std::set<Connection*> all = connections_;
-    for (Connection* connection : all) {
+    const std::set<RelayedConnection*> all = connections_;
+    for (RelayedConnection* connection : all) {
         if (connection->target() != target) continue;
         ++state_->counters.cut;
         connection->reset();
@@ -110,8 +110,8 @@ void Listener::close() {
     if (acceptor_) acceptor_->close(ignored);
     draining_.clear();
     targets_.assign({});
-    const std::set<Connection*> all = connections_;
-    for (Connection* connection : all) connection->reset();
+    const std::set<RelayedConnection*> all = connections_;
+    for (RelayedConnection* connection : all) connection->reset();
     targets_changed_.notify();
 }
 

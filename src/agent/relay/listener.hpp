@@ -12,7 +12,7 @@
 
 namespace icos::agent {
 
-class Connection;
+class RelayedConnection;
 
 /// One listener with its targets and connections. Loop-confined; shared with its connections.
 class Listener {
@@ -33,8 +33,8 @@ public:
     /// New targets, or news of how one does.
     Signal& targets_changed() { return targets_changed_; }
     const std::string& name() const { return name_; }
-    void add(Connection* connection) { connections_.insert(connection); }
-    void remove(Connection* connection) { connections_.erase(connection); }
+    void add(RelayedConnection* connection) { connections_.insert(connection); }
+    void remove(RelayedConnection* connection) { connections_.erase(connection); }
 
 private:
     static Task<> accept(std::shared_ptr<Listener> self, std::shared_ptr<Acceptor> acceptor);
@@ -48,7 +48,7 @@ private:
     std::uint16_t port_ = 0;
     TargetSet targets_;
     Signal targets_changed_;
-    std::set<Connection*> connections_;
+    std::set<RelayedConnection*> connections_;
     std::map<RelayTarget, std::unique_ptr<Timer>> draining_;  ///< former targets with connections
 };
 

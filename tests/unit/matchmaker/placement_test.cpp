@@ -92,6 +92,29 @@ TEST_CASE("docker components that communicate share a node", "[matchmaker]") {
     CHECK(result.decisions[1].reason == "same node as web (communication)");
 }
 
+TEST_CASE(
+    "what communicates parts only where the provider publishes a port, and only if it must", "[matchmaker]"
+) {
+    auto api = needing("api", 5);
+    api.service_ports = {{"api", 80, true}};
+    const PlaceRequest asked = request({needing("web", 5), api}, {{0, 1}});
+
+    const PlaceResult apart = CapacityMatchmaker().place(topology({node("n1"), node("n2")}), asked);
+    REQUIRE(apart.complete());
+    CHECK(apart.decisions[0].node != apart.decisions[1].node);
+
+    const PlaceResult together =
+        CapacityMatchmaker().place(topology({node("n1"), node("n2", 4000, 16 * kGi)}), asked);
+    REQUIRE(together.complete());
+    CHECK(together.decisions[0].node == NodeId{"id-n2"});
+    CHECK(together.decisions[1].node == NodeId{"id-n2"});
+
+    auto web = needing("web", 5);
+    web.service_ports = {{"web", 80, true}};
+    const PlaceRequest other_way = request({web, needing("api", 5)}, {{0, 1}});
+    CHECK_FALSE(CapacityMatchmaker().place(topology({node("n1"), node("n2")}), other_way).complete());
+}
+
 TEST_CASE("a group that fits no node together is not split, and says so with its sum", "[matchmaker]") {
     const PlaceRequest asked = request({needing("web", 5), needing("api", 5)}, {{0, 1}});
 

@@ -20,15 +20,15 @@ class Listener;
 /// Held: what the client sends stays in the kernel. Open: each direction on its own; the end of what one side
 /// sends is passed on once everything before it is (half-close), the connection is closed when both have
 /// ended. Whatever else ends it ends it with a reset on both sides. Loop-confined; its tasks own it.
-class Connection {
+class RelayedConnection {
 public:
     /// Counts as open from here on.
-    Connection(std::shared_ptr<RelayState> state, std::shared_ptr<Listener> listener, Socket client);
-    ~Connection();
-    Connection(const Connection&) = delete;
-    Connection& operator=(const Connection&) = delete;
+    RelayedConnection(std::shared_ptr<RelayState> state, std::shared_ptr<Listener> listener, Socket client);
+    ~RelayedConnection();
+    RelayedConnection(const RelayedConnection&) = delete;
+    RelayedConnection& operator=(const RelayedConnection&) = delete;
 
-    static Task<> serve(std::shared_ptr<Connection> self);
+    static Task<> serve(std::shared_ptr<RelayedConnection> self);
     /// Where it is connected or connecting to.
     const std::optional<RelayTarget>& target() const { return target_; }
     bool is_open() const { return stage_ == Stage::open; }
@@ -42,9 +42,9 @@ private:
     enum class Direction { to_target, to_client };
     enum class Passed { all, some, end, failed };
 
-    static Task<bool> find_target(std::shared_ptr<Connection> self);
-    static Task<bool> connect(std::shared_ptr<Connection> self, RelayTarget target);
-    static Task<> pump(std::shared_ptr<Connection> self, Direction direction);
+    static Task<bool> find_target(std::shared_ptr<RelayedConnection> self);
+    static Task<bool> connect(std::shared_ptr<RelayedConnection> self, RelayTarget target);
+    static Task<> pump(std::shared_ptr<RelayedConnection> self, Direction direction);
     void note_failure(const RelayTarget& target);
     /// Reads what is there, writes what is taken at once; the rest of that goes into `rest`.
     Passed pass(Direction direction, std::vector<char>& rest);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/relay/connection.hpp"
+#include "agent/relay/relayed_connection.hpp"
 
 #include "agent/relay/listener.hpp"
 #include "icos/core/log.hpp"
@@ -27,7 +27,9 @@ Duration until(BootTime end, BootTime now) {
 
 }  // namespace
 
-Connection::Connection(std::shared_ptr<RelayState> state, std::shared_ptr<Listener> listener, Socket client)
+RelayedConnection::RelayedConnection(
+    std::shared_ptr<RelayState> state, std::shared_ptr<Listener> listener, Socket client
+)
     : state_(std::move(state)),
       listener_(std::move(listener)),
       client_(std::move(client)),
@@ -36,28 +38,28 @@ Connection::Connection(std::shared_ptr<RelayState> state, std::shared_ptr<Listen
     listener_->add(this);
 }
 
-Connection::~Connection() {
+RelayedConnection::~RelayedConnection() {
     reset();
 }
 
-void Connection::leave() {
+void RelayedConnection::leave() {
     stage_ = Stage::closed;
     --state_->counters.connections;
     listener_->remove(this);
 }
 
-void Connection::reset() {
+void RelayedConnection::reset() {
     if (stage_ == Stage::closed) return;
     leave();
     reset_socket(client_);
     reset_socket(upstream_);
 }
 
-void Connection::redial() {
+void RelayedConnection::redial() {
     if (stage_ == Stage::connecting) reset_socket(upstream_);
 }
 
-Task<> Connection::serve(std::shared_ptr<Connection> self) {
+Task<> RelayedConnection::serve(std::shared_ptr<RelayedConnection> self) {
     const bool has_target = co_await find_target(self);
     if (!has_target) {
         self->reset();
@@ -68,7 +70,7 @@ Task<> Connection::serve(std::shared_ptr<Connection> self) {
 }
 
 /// False: nobody answered in time, or the connection was ended from outside.
-Task<bool> Connection::find_target(std::shared_ptr<Connection> self) {
+Task<bool> RelayedConnection::find_target(std::shared_ptr<RelayedConnection> self) {
     RelayState& state = *self->state_;
     Listener& listener = *self->listener_;
     const BootTime end = state.runtime.boot() + state.settings.patience;
@@ -106,7 +108,7 @@ Task<bool> Connection::find_target(std::shared_ptr<Connection> self) {
     co_return false;
 }
 
-void Connection::note_failure(const RelayTarget& target) {
+void RelayedConnection::note_failure(const RelayTarget& target) {
     ++state_->counters.connect_failures;
     const RelaySettings& settings = state_->settings;
     TargetSet& targets = listener_->targets();
@@ -123,7 +125,7 @@ void Connection::note_failure(const RelayTarget& target) {
     listener_->targets_changed().notify();
 }
 
-Task<bool> Connection::connect(std::shared_ptr<Connection> self, RelayTarget target) {
+Task<bool> RelayedConnection::connect(std::shared_ptr<RelayedConnection> self, RelayTarget target) {
     RelayState& state = *self->state_;
     const BootTime end = state.runtime.boot() + state.settings.connect;
     const Resolver::Addresses addresses =
@@ -147,7 +149,7 @@ Task<bool> Connection::connect(std::shared_ptr<Connection> self, RelayTarget tar
     co_return false;
 }
 
-Connection::Passed Connection::pass(Direction direction, std::vector<char>& rest) {
+RelayedConnection::Passed RelayedConnection::pass(Direction direction, std::vector<char>& rest) {
     const bool is_inbound = direction == Direction::to_target;
     Socket& from = is_inbound ? client_ : upstream_;
     Socket& to = is_inbound ? upstream_ : client_;
@@ -173,7 +175,7 @@ Connection::Passed Connection::pass(Direction direction, std::vector<char>& rest
     return Passed::all;
 }
 
-Task<> Connection::pump(std::shared_ptr<Connection> self, Direction direction) {
+Task<> RelayedConnection::pump(std::shared_ptr<RelayedConnection> self, Direction direction) {
     const bool is_inbound = direction == Direction::to_target;
     Socket& from = is_inbound ? self->client_ : self->upstream_;
     Socket& to = is_inbound ? self->upstream_ : self->client_;
@@ -206,7 +208,7 @@ Task<> Connection::pump(std::shared_ptr<Connection> self, Direction direction) {
     self->reset();
 }
 
-void Connection::end_direction() {
+void RelayedConnection::end_direction() {
     if (++ended_directions_ < 2 || stage_ == Stage::closed) return;
     leave();
     boost::system::error_code ignored;
