@@ -280,7 +280,7 @@ TEST_CASE("a database of a later release is refused and left as it was", "[store
 
     REQUIRE(opened.has_error());
     CHECK(stable_code(opened.error()) == "store.newer");
-    sql(world.options.path, "PRAGMA user_version = 2");
+    sql(world.options.path, "PRAGMA user_version = 3");
     CHECK(world.open());
 }
 
