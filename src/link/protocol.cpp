@@ -73,6 +73,8 @@ struct Members<agent::Facts> {
         v("engine", &T::engine);
         v("engine_version", &T::engine_version);
         v("engine_problem", &T::engine_problem);
+        v("engine_id", &T::engine_id);
+        v("disk_problem", &T::disk_problem);
         v("address", &T::address);
         v("labels", &T::labels);
         v("devices", &T::devices);
@@ -147,6 +149,7 @@ struct Members<agent::DesiredPlacement> {
         v("credentials", &T::credentials);
         v("health_timeout_ms", &T::health_timeout_ms);
         v("update_order", &T::update_order);
+        v("window", &T::window);
     }
 };
 template <>
@@ -222,6 +225,20 @@ struct Members<agent::FactsChanged> {
     template <class V>
     static void fields(V& v) {
         v("facts", &agent::FactsChanged::facts);
+    }
+};
+template <>
+struct Members<agent::ClockChanged> {
+    template <class V>
+    static void fields(V& v) {
+        v("wall_ms", &agent::ClockChanged::wall_ms);
+    }
+};
+template <>
+struct Members<agent::CertificateRenewed> {
+    template <class V>
+    static void fields(V& v) {
+        v("certificate", &agent::CertificateRenewed::certificate);
     }
 };
 template <>
@@ -304,6 +321,12 @@ std::string encode(const Observed& m) {
 std::string encode(const FactsChanged& m) {
     return encode_as("facts", m);
 }
+std::string encode(const ClockChanged& m) {
+    return encode_as("clock", m);
+}
+std::string encode(const CertificateRenewed& m) {
+    return encode_as("certificate", m);
+}
 std::string encode(const Resend& m) {
     return encode_as("resend", m);
 }
@@ -344,6 +367,8 @@ template Result<Desired> decode<Desired>(std::string_view);
 template Result<Accepted> decode<Accepted>(std::string_view);
 template Result<Observed> decode<Observed>(std::string_view);
 template Result<FactsChanged> decode<FactsChanged>(std::string_view);
+template Result<ClockChanged> decode<ClockChanged>(std::string_view);
+template Result<CertificateRenewed> decode<CertificateRenewed>(std::string_view);
 template Result<Resend> decode<Resend>(std::string_view);
 template Result<JoinRequest> decode<JoinRequest>(std::string_view);
 template Result<JoinAnswer> decode<JoinAnswer>(std::string_view);

@@ -11,8 +11,8 @@
 #include <vector>
 
 /// Controller <-> agent wire types (control channel of the link: one JSON object per message, member `type`
-/// names the struct in snake_case: hello, welcome, desired, accepted, observed, facts, node_config). Unknown
-/// members are ignored, absent ones take the defaults below, so that versions N and N-2 interoperate;
+/// names the struct in snake_case: hello, welcome, desired, accepted, observed, facts, clock, certificate).
+/// Unknown members are ignored, absent ones take the defaults below, so that versions N and N-2 interoperate;
 /// `encode`/`decode` are in src/link/protocol.cpp. Memory in bytes, cpu in milli-cores, times in milliseconds
 /// since the epoch.
 ///
@@ -44,7 +44,9 @@ struct Facts {
     std::uint64_t memory_bytes = 0;
     std::string engine;  ///< "docker", "podman" or "" when none answers
     std::string engine_version;
-    std::string engine_problem;  ///< why `engine` is empty, with what to do
+    std::string engine_problem;  ///< why `engine` is empty, or what is wrong with it, with what to do
+    std::string engine_id;       ///< the engine's own identity: two nodes on one engine are told by it
+    std::string disk_problem;    ///< which of the node's disks is nearly full, with what to do; empty: none
     std::string address;         ///< address other nodes reach this node at (source address of the link)
     std::map<std::string, std::string> labels;  ///< from /etc/machine-labels and join flags
     std::vector<Device> devices;                ///< from /etc/machine-devices, the token and join flags
@@ -109,6 +111,8 @@ struct DesiredPlacement {
     std::uint32_t health_timeout_ms = 120'000;
     /// Of an update: "start-first" (where fixed host ports allow) or "stop-first"; empty: start-first.
     std::string update_order;
+    /// When an update may begin, "02:00-04:00" in UTC; empty: at any time.
+    std::string window;
     bool operator==(const DesiredPlacement&) const = default;
 };
 
@@ -188,6 +192,15 @@ std::string observed_digest(const std::map<PlacementId, ObservedPlacement>& set)
 struct FactsChanged {
     Facts facts;
 };
+/// Agent -> controller: its wall clock was set since the hello.
+struct ClockChanged {
+    std::int64_t wall_ms = 0;
+};
+/// Controller -> agent: the node's certificate, made anew for the same key. Lost ones are sent again at the
+/// next hello.
+struct CertificateRenewed {
+    std::string certificate;  ///< PEM
+};
 /// Sent by either side that cannot apply a delta. `what` is "desired" or "observed".
 struct Resend {
     std::string what;
@@ -228,6 +241,8 @@ std::string encode(const Desired&);
 std::string encode(const Accepted&);
 std::string encode(const Observed&);
 std::string encode(const FactsChanged&);
+std::string encode(const ClockChanged&);
+std::string encode(const CertificateRenewed&);
 std::string encode(const Resend&);
 std::string encode(const JoinRequest&);
 std::string encode(const JoinAnswer&);
