@@ -18,8 +18,8 @@
 namespace icos::agent {
 
 /// rollout.exits, rollout.unhealthy, rollout.dependency_failed: a generation did not prove itself.
-/// rollout.superseded: something else is wanted by now.
-enum class rollout_errc { exits = 1, unhealthy, dependency_failed, superseded };
+/// rollout.superseded: something else is wanted by now. rollout.waits: an update must not begin yet.
+enum class rollout_errc { exits = 1, unhealthy, dependency_failed, superseded, waits };
 const ErrorDomain& rollout_domain() noexcept;
 inline boost::system::error_code make_error_code(rollout_errc e) noexcept {
     return {static_cast<int>(e), rollout_domain()};
