@@ -18,6 +18,7 @@ constexpr Duration kCalm{60'000};      ///< without a failed write: the next one
 constexpr Duration kFreshness{6'000};  ///< a link that idles is still heard from this often
 constexpr Duration kReachTime{5'000};
 constexpr Duration kTellAgain{std::chrono::hours(1)};
+constexpr std::size_t kMostRefusalsTold = 20;
 constexpr Duration kBackdate{std::chrono::hours(24)};
 constexpr Duration kRenewalCheck{60'000};
 /// Certificates know whole seconds only.
@@ -91,6 +92,25 @@ Result<NodeId> LinkService::admit(const http::PeerKey& peer) {
     return entry->record.id;
 }
 
+void LinkService::record_refusal(const http::PeerKey& peer, const std::string& remote, const Error& error) {
+    const BootTime now = runtime_.boot();
+    std::erase_if(refusals_told_, [now](const auto& entry) { return now - entry.second >= kTellAgain; });
+    // Anybody can make keys: beyond this the log and the counter are enough.
+    if (refusals_told_.size() >= kMostRefusalsTold || !refusals_told_.emplace(peer.key_id, now).second)
+        return;
+    EventDraft event;
+    event.kind = "node.link_refused";
+    event.layer = Layer::security;
+    // Without a subject: the last event of each is kept for good, and keys are without number.
+    event.subject_kind = "key";
+    if (const RevokedKey* revoked = journal_.state().find_revoked(peer.key_id)) event.node = revoked->node;
+    event.message = "an agent from " + remote + " was refused: " + error.detail + "; " + error.hint;
+    event.actor = "agent:" + peer.key_id;
+    ChangeSet changes;
+    changes.events.push_back(std::move(event));
+    journal_.write_behind(std::move(changes));
+}
+
 Task<> LinkService::run_session(LinkPtr link) {
     const Error why = co_await link->session.run();
     link->why = describe(why);
@@ -107,6 +127,7 @@ Task<> LinkService::serve(http::PeerKey peer, std::unique_ptr<http::FrameStream>
     tasks_.spawn("fleet.link.session", run_session(link));
     const Result<NodeId> admitted = admit(peer);
     if (admitted.has_error()) {
+        record_refusal(peer, link->remote, admitted.error());
         co_await refuse(link, admitted.error());
         co_return;
     }

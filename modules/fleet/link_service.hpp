@@ -35,6 +35,8 @@ public:
     /// Whether a key may connect: node.unknown_key or node.revoked otherwise. An expired certificate may:
     /// only the key counts, and the agent renews the rest over the link.
     Result<NodeId> admit(const http::PeerKey& peer);
+    /// Records that a key was refused, once an hour for each: `node.link_refused`.
+    void record_refusal(const http::PeerKey& peer, const std::string& remote, const Error& error);
     Task<> serve(http::PeerKey peer, std::unique_ptr<http::FrameStream> stream);
 
     void attach(ExecutorListener& listener) noexcept { listener_ = &listener; }
@@ -100,6 +102,7 @@ private:
     Backoff ask_backoff_;
     std::optional<BootTime> reloaded_at_;
     std::optional<BootTime> renewed_at_;
+    std::map<std::string, BootTime> refusals_told_;  ///< by key id; of the last hour
     std::unique_ptr<Timer> ask_timer_;
     std::set<NodeId> seen_;  ///< had a link before
     TaskGroup tasks_;        ///< last: what runs in it refers to the rest

@@ -274,7 +274,10 @@ Routes::Answer Routes::join(Request request) {
 Task<Result<void>> Routes::check_link(const Request& request) {
     if (!request.caller.peer) co_return Error{errc::unknown_key, "the connection proves no key"};
     const Result<NodeId> admitted = s_.links.admit(*request.caller.peer);
-    if (admitted.has_error()) co_return admitted.error();
+    if (admitted.has_error()) {
+        s_.links.record_refusal(*request.caller.peer, request.remote, admitted.error());
+        co_return admitted.error();
+    }
     co_return Result<void>();
 }
 

@@ -87,6 +87,31 @@ TEST_CASE("a copy that tries again and again is told once an hour", "[fleet][ide
     CHECK(conditions(world, "edge-1").count("cloned") == 1);
 }
 
+TEST_CASE("an agent whose key was revoked is on record, once an hour", "[fleet][identity]") {
+    FleetWorld world;
+    world.start();
+    world.join_node("edge-1");
+    REQUIRE(world.call(Method::del, "/api/v1/nodes/edge-1").status == 204);
+
+    for (int i = 0; i < 50; ++i) {
+        FakeAgent agent(world, "edge-1", "192.0.2.9:4000");
+        agent.say_hello();
+        CHECK(agent.refusal() == "node.revoked");
+        world.runtime.advance(std::chrono::seconds(30));
+    }
+
+    const auto events = world.event_messages("node.link_refused");
+    REQUIRE(events.size() == 1);
+    CHECK(has(events[0], "192.0.2.9:4000"));
+    CHECK(has(events[0], "node edge-1 was forgotten"));
+    CHECK(has(events[0], "icos node token"));
+    for (int i = 0; i < 100; ++i) {
+        FakeAgent stranger(world, "stranger-" + std::to_string(i));
+        stranger.say_hello();
+    }
+    CHECK(world.event_messages("node.link_refused").size() == 20);
+}
+
 TEST_CASE("two nodes with one machine id are both warned of", "[fleet][identity]") {
     FleetWorld world;
     world.start();
