@@ -51,7 +51,8 @@ void AccessAudit::refused(const http::Request& request, const Error& error) {
     event.layer = Layer::security;
     event.project = request.query_or("project", "default").substr(0, kLongestPath);
     event.subject_kind = "caller";
-    event.subject = request.caller.subject;
+    // The last event of each subject is kept for good, and agents' keys are without number.
+    if (!request.caller.peer) event.subject = request.caller.subject;
     event.actor = request.caller.subject;
     event.message = action + " from " + request.remote + ": " + stable_code(error);
     if (left_out_ > 0) event.message += " (" + std::to_string(left_out_) + " more were not recorded)";

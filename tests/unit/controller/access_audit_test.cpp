@@ -76,3 +76,18 @@ TEST_CASE(
     CHECK(message.size() < 300);
     CHECK(message.find('\x1b') == std::string::npos);
 }
+
+TEST_CASE(
+    "an agent that asks for what is not its own is recorded, but not as a subject to be kept",
+    "[controller][audit]"
+) {
+    World world;
+    http::Request asked = request("agent:abc", "/api/v1/tokens");
+    asked.caller.peer = http::PeerKey{};
+    world.audit.refused(asked, Error{http::auth_errc::forbidden, "no"});
+    world.runtime.advance(Duration{100});
+
+    REQUIRE(world.store.recorded().size() == 1);
+    CHECK(world.store.recorded().front().actor == "agent:abc");
+    CHECK(world.store.recorded().front().subject.empty());
+}
