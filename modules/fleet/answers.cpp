@@ -58,6 +58,8 @@ json::object node_to_json(const NodeEntry& entry, const ClaimSum& claims, BootTi
         {"address", node.address},
         {"agent_version", node.agent_version},
         {"joined_at", to_rfc3339(node.joined_at)},
+        {"certificate_until", nullptr},
+        {"clock_offset_ms", nullptr},
         {"last_seen", nullptr},
         {"last_seen_ms_ago", nullptr},
         {"round_trip_ms", nullptr},
@@ -67,6 +69,9 @@ json::object node_to_json(const NodeEntry& entry, const ClaimSum& claims, BootTi
     // A lease that was granted at start is no sign of life.
     if (entry.life.last_seen && entry.life.renewed)
         out["last_seen_ms_ago"] = std::chrono::duration_cast<Duration>(now - *entry.life.renewed).count();
+    if (entry.record.certificate_until)
+        out["certificate_until"] = to_rfc3339(*entry.record.certificate_until);
+    if (entry.life.clock_offset) out["clock_offset_ms"] = entry.life.clock_offset->count();
     if (entry.life.round_trip) out["round_trip_ms"] = entry.life.round_trip->count();
     return out;
 }
@@ -84,6 +89,7 @@ json::object token_to_json(const Token& token) {
         {"created_at", to_rfc3339(token.created_at)},
         {"expires_at", to_rfc3339(token.expires_at)},
         {"uses_left", token.uses_left()},
+        {"replaces", token.replaces.value},
         {"used_by", std::move(used)},
     };
 }

@@ -22,6 +22,7 @@ const ErrorDomain& node_domain() noexcept {
         ErrorEntry{"revoked", ErrorKind::forbidden},
         ErrorEntry{"duplicate", ErrorKind::conflict},
         ErrorEntry{"changed", ErrorKind::precondition},
+        ErrorEntry{"certificate_expired", ErrorKind::forbidden},
     };
     static const ErrorDomain domain("node", entries);
     return domain;

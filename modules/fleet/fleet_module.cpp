@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fleet_module.hpp"
 
+#include "conditions.hpp"
 #include "icos/bus/bus.hpp"
 #include "icos/store/disk.hpp"
 #include "routes.hpp"
@@ -102,11 +103,21 @@ FleetModule::Parts::Parts(FleetModule& module, ModuleContext& context, Certifica
           }
       ),
       tokens(context.runtime, journal, module.settings_, authority),
-      joins(context.runtime, journal, module.settings_, authority, [&module] { module.topology_changed(); }),
-      links(context.runtime, context.store, journal, nodes, module.settings_),
+      joins(
+          context.runtime,
+          journal,
+          module.settings_,
+          authority,
+          JoinService::Hooks{
+              [&module] { module.topology_changed(); },
+              [&module](const NodeId& node) { module.parts_->links.key_changed(node); },
+          }
+      ),
+      links(context.runtime, context.store, journal, nodes, authority, module.settings_),
       routes(Routes::Services{
           context.runtime,
           context.store,
+          module.settings_,
           journal,
           nodes,
           tokens,
@@ -185,6 +196,8 @@ Task<> FleetModule::lease_loop() {
         co_await sleep_for(*runtime_, kLeaseCheck);
         parts_->links.collect_heartbeats();
         parts_->nodes.check_leases();
+        parts_->nodes.check_clocks();
+        parts_->links.renew_certificates();
     }
 }
 
@@ -218,7 +231,11 @@ std::string FleetModule::metrics() const {
         out += "icos_fleet_nodes{state=\"" + std::string(to_string(state)) + "\"} " +
                std::to_string(states[state]) + "\n";
     }
-    return out + parts_->links.metrics();
+    return out +
+           condition_metrics(
+               parts_->journal.state(), {runtime_->wall(), runtime_->boot(), settings_.certificate_validity}
+           ) +
+           parts_->links.metrics();
 }
 
 }  // namespace

@@ -81,6 +81,13 @@ NodeEntry& FleetState::add(NodeRecord record) {
     return entry;
 }
 
+void FleetState::change_key(NodeEntry& entry, std::string key_id) {
+    by_key_.erase(entry.record.key_id);
+    by_key_.insert_or_assign(key_id, entry.record.id);
+    entry.record.key_id = std::move(key_id);
+    touch();
+}
+
 void FleetState::remove(const NodeId& id) {
     const auto found = nodes_.find(id);
     if (found == nodes_.end()) return;

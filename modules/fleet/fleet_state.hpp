@@ -14,12 +14,25 @@
 
 namespace icos::fleet {
 
+/// A second agent that claimed a node's identity while the first one answered. Texts name machines as people
+/// would look for them: "edge-1 at 192.0.2.7:4711 (boot 5f0c1a2b)".
+struct Contender {
+    std::string refused;
+    std::string present;
+    BootTime boot{};      ///< of the last refusal
+    BootTime reported{};  ///< when the event table was told last
+};
+
 /// What is known of a node only while the controller runs.
 struct NodeLife {
     NodeState state = NodeState::joining;
     std::optional<BootTime> renewed;  ///< last frame, or when the lease was granted at start
     std::optional<WallTime> last_seen;
     std::optional<Duration> round_trip;
+    std::optional<Duration> clock_offset;  ///< the node's wall clock less the controller's
+    std::optional<Contender> contender;
+    std::string plan_problem;                    ///< why the node did not take what it shall run
+    std::optional<WallTime> certificate_warned;  ///< end of the certificate that was warned of
 };
 
 struct NodeEntry {
@@ -64,6 +77,8 @@ public:
     const NodeEntry* find_name(std::string_view name_or_id) const;
     NodeEntry* find_key(std::string_view key_id);
     NodeEntry& add(NodeRecord record);
+    /// The node is known by another key from now on.
+    void change_key(NodeEntry& entry, std::string key_id);
     void remove(const NodeId& id);
     /// Call after changing an entry: the topology is made anew when it is next asked for.
     void touch() noexcept { stale_ = true; }

@@ -24,17 +24,13 @@ Result<void> check(const agent::Facts& facts) {
 }  // namespace
 
 JoinService::JoinService(
-    Runtime& runtime,
-    Journal& journal,
-    const Settings& settings,
-    CertificateAuthority& authority,
-    std::function<void()> topology_changed
+    Runtime& runtime, Journal& journal, const Settings& settings, CertificateAuthority& authority, Hooks hooks
 )
     : runtime_(runtime),
       journal_(journal),
       settings_(settings),
       authority_(authority),
-      topology_changed_(std::move(topology_changed)) {}
+      hooks_(std::move(hooks)) {}
 
 Result<Token*> JoinService::find_token(const std::string& text) {
     const std::optional<link::JoinToken> parsed = link::parse_join_token(text);
@@ -85,6 +81,7 @@ Result<NodeRecord> JoinService::make_record(
     );
     if (certificate.has_error()) return certificate.error();
     record.certificate = std::move(*certificate);
+    record.certificate_until = now + settings_.certificate_validity;
     return record;
 }
 
@@ -103,6 +100,74 @@ agent::JoinAnswer JoinService::answer(const NodeRecord& record) const {
     return answer;
 }
 
+/// The node of a token that replaces it, if the machine may become it now.
+Result<NodeEntry*> JoinService::find_replaced(const Token& token, const std::string& wanted_name) {
+    NodeEntry* entry = journal_.state().find(token.replaces);
+    if (entry == nullptr)
+        return Error{errc::not_found, "the node that the token is for was forgotten meanwhile", kAskForOne};
+    const std::string& name = entry->record.name;
+    if (!wanted_name.empty() && wanted_name != name) {
+        return Error{
+            errc::name_taken,
+            "the token makes this machine node " + name + " again, not " + wanted_name,
+            "leave --name out, or use --name " + name
+        };
+    }
+    if (entry->life.state == NodeState::ready || entry->life.state == NodeState::suspect) {
+        return Error{
+            errc::in_use,
+            "node " + name + " is " + std::string(to_string(entry->life.state)) +
+                ": the machine that is this node now still answers",
+            "stop it there (systemctl stop icos-agent) and wait until icos get nodes shows it lost; a second "
+            "machine needs a name of its own: icos node token"
+        };
+    }
+    return entry;
+}
+
+/// The machine becomes a node that is known already: its id stays, so that its placements, and the containers
+/// and volumes that survived on the machine, are its own still.
+Result<JoinService::Replaced> JoinService::replace(
+    const http::PeerKey& peer, agent::JoinRequest request, Token& token, const std::string& remote
+) {
+    const Result<NodeEntry*> found = find_replaced(token, request.name);
+    if (found.has_error()) return found.error();
+    NodeEntry& entry = **found;
+    if (Result<void> checked = check(request.facts); checked.has_error()) return checked.error();
+    const WallTime now = runtime_.wall();
+    const WallTime until = now + settings_.certificate_validity;
+    Result<std::string> certificate =
+        authority_.issue(peer, entry.record.id.value, to_ms(now - kBackdate), to_ms(until));
+    if (certificate.has_error()) return certificate.error();
+
+    Replaced out;
+    out.id = entry.record.id;
+    RevokedKey old{entry.record.key_id, entry.record.name, now};
+    out.changes.changes.push_back(Change{std::string(kRevokedRow), old.key_id, to_row(old)});
+    journal_.state().change_key(entry, peer.key_id);
+    journal_.state().add(std::move(old));
+    NodeRecord& record = entry.record;
+    record.token_id = token.id;
+    record.certificate = std::move(*certificate);
+    record.certificate_until = until;
+    record.facts = std::move(request.facts);
+    if (record.facts.address.empty()) record.facts.address = host_of(remote);
+    ++record.revision;
+    token.used_by.push_back({record.name, now});
+    out.changes.changes.push_back(upsert(token));
+    out.changes.changes.push_back(upsert(record));
+    out.changes.events.push_back(node_event(
+        "node.rejoined",
+        entry,
+        "joined again from " + remote +
+            " with a new key; the old one is no longer accepted: " + describe(record.facts),
+        "token:" + token.id,
+        Layer::security
+    ));
+    out.message = changed(entry);
+    return out;
+}
+
 Task<Result<agent::JoinAnswer>> JoinService::join(
     http::PeerKey peer, agent::JoinRequest request, std::string remote
 ) {
@@ -119,7 +184,8 @@ Task<Result<agent::JoinAnswer>> JoinService::join(
     if (found.has_error()) co_return found.error();
     Token& token = **found;
     if (const NodeEntry* known = state.find_key(peer.key_id)) {
-        const std::string wanted = request.name.empty() ? request.facts.hostname : request.name;
+        std::string wanted = request.name.empty() ? request.facts.hostname : request.name;
+        if (request.name.empty() && token.replaces == known->record.id) wanted = known->record.name;
         if (known->record.token_id != token.id || known->record.name != wanted) {
             co_return Error{
                 errc::key_known,
@@ -134,7 +200,20 @@ Task<Result<agent::JoinAnswer>> JoinService::join(
         co_return again;
     }
     const WallTime now = runtime_.wall();
-    if (Result<void> usable = check_usable(token, now); usable.has_error()) co_return usable.error();
+    if (Result<void> usable = check_usable(token, now, runtime_.boot()); usable.has_error())
+        co_return usable.error();
+    if (!token.replaces.empty()) {
+        Result<Replaced> replaced = replace(peer, std::move(request), token, remote);
+        if (replaced.has_error()) co_return replaced.error();
+        agent::JoinAnswer joined = answer(state.find(replaced->id)->record);
+        Task<Result<std::uint64_t>> written =
+            journal_.write(std::move(replaced->changes), {std::move(replaced->message)});
+        hooks_.key_changed(replaced->id);
+        hooks_.topology_changed();
+        const Result<std::uint64_t> version = co_await std::move(written);
+        if (version.has_error()) co_return version.error();
+        co_return joined;
+    }
     Result<NodeRecord> record = make_record(peer, std::move(request), token, remote);
     if (record.has_error()) co_return record.error();
 
@@ -152,7 +231,7 @@ Task<Result<agent::JoinAnswer>> JoinService::join(
     ));
     agent::JoinAnswer joined = answer(entry.record);
     Task<Result<std::uint64_t>> written = journal_.write(std::move(changes), {changed(entry)});
-    topology_changed_();
+    hooks_.topology_changed();
     const Result<std::uint64_t> version = co_await std::move(written);
     if (version.has_error()) co_return version.error();
     co_return joined;

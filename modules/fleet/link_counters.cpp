@@ -24,6 +24,7 @@ std::string to_prometheus(const LinkCounters& counters, std::size_t links) {
     metric("icos_fleet_link_reconnects_total", "counter", "", counters.reconnects);
     metric("icos_fleet_link_refused_total", "counter", "", counters.refused);
     metric("icos_fleet_link_replaced_total", "counter", "", counters.replaced);
+    metric("icos_fleet_certificates_renewed_total", "counter", "", counters.certificates_renewed);
     metric("icos_fleet_link_bytes_total", "counter", "{direction=\"in\"}", counters.bytes_in);
     metric("icos_fleet_link_bytes_total", "counter", "{direction=\"out\"}", counters.bytes_out);
     metric("icos_fleet_desired_sent_total", "counter", "{form=\"full\"}", counters.desired_full);

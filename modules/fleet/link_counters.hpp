@@ -13,6 +13,7 @@ struct LinkCounters {
     std::uint64_t reconnects = 0;
     std::uint64_t refused = 0;
     std::uint64_t replaced = 0;
+    std::uint64_t certificates_renewed = 0;
     std::uint64_t desired_full = 0;
     std::uint64_t desired_step = 0;
     std::uint64_t resend_asked = 0;  ///< by nodes

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "link_service.hpp"
 
+#include "conditions.hpp"
 #include "error.hpp"
 
 #include <algorithm>
@@ -16,6 +17,12 @@ const Backoff::Settings kAskAfterReload{Duration{1'000}, Duration{30'000}};
 constexpr Duration kCalm{60'000};      ///< without a failed write: the next one is a first one again
 constexpr Duration kFreshness{6'000};  ///< a link that idles is still heard from this often
 constexpr Duration kReachTime{5'000};
+constexpr Duration kTellAgain{std::chrono::hours(1)};
+constexpr std::size_t kMostRefusalsTold = 20;
+constexpr Duration kBackdate{std::chrono::hours(24)};
+constexpr Duration kRenewalCheck{60'000};
+/// Certificates know whole seconds only.
+constexpr Duration kSameMoment{60'000};
 
 Error unreachable(const NodeEntry& entry, WallTime now) {
     std::string detail = "node " + entry.record.name + " is not connected";
@@ -46,12 +53,18 @@ private:
 };
 
 LinkService::LinkService(
-    Runtime& runtime, Store& store, Journal& journal, NodeService& nodes, const Settings& settings
+    Runtime& runtime,
+    Store& store,
+    Journal& journal,
+    NodeService& nodes,
+    CertificateAuthority& authority,
+    const Settings& settings
 )
     : runtime_(runtime),
       store_(store),
       journal_(journal),
       nodes_(nodes),
+      authority_(authority),
       settings_(settings),
       idle_(runtime),
       ask_backoff_(kAskAfterReload),
@@ -79,6 +92,25 @@ Result<NodeId> LinkService::admit(const http::PeerKey& peer) {
     return entry->record.id;
 }
 
+void LinkService::record_refusal(const http::PeerKey& peer, const std::string& remote, const Error& error) {
+    const BootTime now = runtime_.boot();
+    std::erase_if(refusals_told_, [now](const auto& entry) { return now - entry.second >= kTellAgain; });
+    // Anybody can make keys: beyond this the log and the counter are enough.
+    if (refusals_told_.size() >= kMostRefusalsTold || !refusals_told_.emplace(peer.key_id, now).second)
+        return;
+    EventDraft event;
+    event.kind = "node.link_refused";
+    event.layer = Layer::security;
+    // Without a subject: the last event of each is kept for good, and keys are without number.
+    event.subject_kind = "key";
+    if (const RevokedKey* revoked = journal_.state().find_revoked(peer.key_id)) event.node = revoked->node;
+    event.message = "an agent from " + remote + " was refused: " + error.detail + "; " + error.hint;
+    event.actor = "agent:" + peer.key_id;
+    ChangeSet changes;
+    changes.events.push_back(std::move(event));
+    journal_.write_behind(std::move(changes));
+}
+
 Task<> LinkService::run_session(LinkPtr link) {
     const Error why = co_await link->session.run();
     link->why = describe(why);
@@ -95,6 +127,7 @@ Task<> LinkService::serve(http::PeerKey peer, std::unique_ptr<http::FrameStream>
     tasks_.spawn("fleet.link.session", run_session(link));
     const Result<NodeId> admitted = admit(peer);
     if (admitted.has_error()) {
+        record_refusal(peer, link->remote, admitted.error());
         co_await refuse(link, admitted.error());
         co_return;
     }
@@ -115,6 +148,8 @@ Task<> LinkService::serve(http::PeerKey peer, std::unique_ptr<http::FrameStream>
         co_await refuse(link, std::move(mixed));
         co_return;
     }
+    link->peer = std::move(peer);
+    link->hostname = hello->facts.hostname;
     link->boot_id = hello->boot_id;
     link->process_nonce = hello->process_nonce;
     const Result<void> settled = co_await settle_identity(link);
@@ -123,6 +158,23 @@ Task<> LinkService::serve(http::PeerKey peer, std::unique_ptr<http::FrameStream>
         co_return;
     }
     if (link->closed) co_return;
+    provide_certificate(*link);
+    if (is_beyond_grace(*link)) {
+        // Only renewed: the agent comes again with what it gets here.
+        std::string renewed = agent::encode(agent::CertificateRenewed{std::move(link->certificate)});
+        if (!co_await NodeLink::send(link, std::move(renewed), kRefusalTime)) co_return;
+        Error expired{
+            errc::certificate_expired,
+            "the node's certificate expired at " + to_rfc3339(from_ms(link->peer.not_after_ms)) +
+                ", beyond its grace; it was renewed now",
+            "the agent connects again by itself; if it does not, upgrade it, or join it again: icos node "
+            "token "
+            "--replace " +
+                journal_.state().find(link->node)->record.name
+        };
+        co_await refuse(link, std::move(expired));
+        co_return;
+    }
     start(link, std::move(*hello));
     co_await read_loop(link);
 }
@@ -163,8 +215,8 @@ Task<Result<void>> LinkService::settle_identity(LinkPtr link) {
             co_return Error{
                 errc::duplicate,
                 "node " + other->name + " is connected already, from " + other->remote,
-                "two machines use one identity (a cloned disk?): remove the agent's state on one and join it "
-                "again"
+                "two machines use one identity (a cloned disk?): on the copy, stop the agent, run icos-agent "
+                "reset-identity and join it with a new token"
             };
         }
         ++counters_.replaced;
@@ -175,18 +227,90 @@ Task<Result<void>> LinkService::settle_identity(LinkPtr link) {
 }
 
 void LinkService::report_duplicate(const NodeLink& refused, const NodeLink& present) {
-    const NodeEntry* entry = journal_.state().find(refused.node);
+    NodeEntry* entry = journal_.state().find(refused.node);
     if (entry == nullptr) return;
+    const auto described = [](const NodeLink& link) {
+        return (link.hostname.empty() ? std::string() : link.hostname + " at ") + link.remote + " (boot " +
+               link.boot_id.substr(0, 8) + ")";
+    };
+    const BootTime now = runtime_.boot();
+    Contender contender{described(refused), described(present), now, now};
+    const auto& before = entry->life.contender;
+    // It tries again for ever: told when it begins, then once an hour.
+    const bool is_news =
+        !before || now - before->boot >= kContenderShown || now - before->reported >= kTellAgain;
+    if (!is_news) contender.reported = before->reported;
+    entry->life.contender = std::move(contender);
+    if (!is_news) return;
     ChangeSet changes;
     changes.events.push_back(node_event(
         "node.duplicate_refused",
         *entry,
-        "a second agent from " + refused.remote + " (boot " + refused.boot_id.substr(0, 8) +
-            ") was refused; " + present.remote + " (boot " + present.boot_id.substr(0, 8) + ") stays",
+        "a second agent, " + entry->life.contender->refused + ", was refused; " +
+            entry->life.contender->present +
+            " stays; on the copy: icos-agent reset-identity, then join it with a new token",
         {},
         Layer::security
     ));
     journal_.write_behind(std::move(changes));
+}
+
+void LinkService::provide_certificate(NodeLink& link) {
+    NodeEntry* entry = journal_.state().find(link.node);
+    if (entry == nullptr) return;
+    NodeRecord& record = entry->record;
+    const WallTime now = runtime_.wall();
+    const Duration validity = settings_.certificate_validity;
+    const bool is_recorded = record.certificate_until.has_value();
+    const Duration left = is_recorded ? *record.certificate_until - now : Duration{0};
+    // One that lasts longer than any does was issued when the controller's clock was wrong.
+    if (left < renew_before(validity) || left > validity + kBackdate) {
+        Result<std::string> issued =
+            authority_.issue(link.peer, link.node.value, to_ms(now - kBackdate), to_ms(now + validity));
+        if (issued.has_error()) {
+            log_.error("a node's certificate could not be renewed", issued.error());
+            return;
+        }
+        record.certificate = *issued;
+        record.certificate_until = now + validity;
+        link.certificate = std::move(*issued);
+        ++counters_.certificates_renewed;
+        ChangeSet changes;
+        changes.changes.push_back(upsert(record));
+        changes.events.push_back(node_event(
+            "node.certificate_renewed",
+            *entry,
+            "valid until " + to_rfc3339(*record.certificate_until) + ", for the same key",
+            {},
+            Layer::security
+        ));
+        journal_.write_behind(std::move(changes));
+        return;
+    }
+    const std::int64_t shown = link.peer.not_after_ms;
+    if (shown != 0 && link.peer.issued_by_us &&
+        shown + kSameMoment.count() < to_ms(*record.certificate_until))
+        link.certificate = record.certificate;
+}
+
+bool LinkService::is_beyond_grace(const NodeLink& link) const {
+    if (link.peer.not_after_ms == 0 || !link.peer.issued_by_us || link.certificate.empty()) return false;
+    return runtime_.wall() > from_ms(link.peer.not_after_ms) + settings_.certificate_grace;
+}
+
+void LinkService::renew_certificates() {
+    const BootTime now = runtime_.boot();
+    if (renewed_at_ && now - *renewed_at_ < kRenewalCheck) return;
+    renewed_at_ = now;
+    if (!journal_.is_writable()) return;
+    for (const auto& [node, link] : links_) {
+        const NodeEntry* entry = journal_.state().find(node);
+        if (entry == nullptr || !entry->record.certificate_until) continue;
+        const Duration left = *entry->record.certificate_until - runtime_.wall();
+        if (left >= renew_before(settings_.certificate_validity)) continue;
+        provide_certificate(*link);
+        link->wake.notify();
+    }
 }
 
 std::string LinkService::welcome(const NodeLink& link) const {
@@ -211,6 +335,7 @@ void LinkService::start(const LinkPtr& link, agent::Hello hello) {
     if (plan != plans_.end()) link->sync->offer(plan->second);
     if (hello.facts.address.empty()) hello.facts.address = host_of(link->remote);
     nodes_.said_hello(link->node, std::move(hello.facts));
+    nodes_.told_clock(link->node, hello.wall_ms);
     log_.info(
         "node connected", {{"node", link->name}, {"remote", link->remote}, {"protocol", hello.version}}
     );
@@ -239,6 +364,12 @@ Task<> LinkService::send_loop(LinkPtr link) {
         if (link->is_stopping_noted) {
             link->is_stopping_noted = false;
             co_await NodeLink::send(link, agent::encode(agent::StoppingNoted{}), kSendTime);
+            continue;
+        }
+        if (!link->certificate.empty()) {
+            std::string message = agent::encode(agent::CertificateRenewed{std::move(link->certificate)});
+            link->certificate.clear();
+            co_await NodeLink::send(link, std::move(message), kSendTime);
             continue;
         }
         if (link->ask_observed) {
@@ -303,6 +434,10 @@ Result<void> LinkService::handle(NodeLink& link, const std::string& message) {
         if (changed.has_error()) return changed.error();
         if (changed->facts.address.empty()) changed->facts.address = host_of(link.remote);
         nodes_.facts_changed(link.node, std::move(changed->facts));
+    } else if (type == "clock") {
+        const Result<agent::ClockChanged> clock = agent::decode<agent::ClockChanged>(message);
+        if (clock.has_error()) return clock.error();
+        nodes_.told_clock(link.node, clock->wall_ms);
     } else if (type == "resend") {
         const Result<agent::Resend> resend = agent::decode<agent::Resend>(message);
         if (resend.has_error()) return resend.error();
@@ -338,6 +473,7 @@ void LinkService::handle_accepted(NodeLink& link, const agent::Accepted& accepte
     } else {
         link.resend_backoff.reset();
     }
+    if (NodeEntry* entry = journal_.state().find(link.node)) entry->life.plan_problem = accepted.problem;
     link.sync->accepted(accepted.digest, problem, runtime_.boot() + kProblemRetry);
     link.wake.notify();
     if (listener_ != nullptr)
@@ -410,6 +546,15 @@ void LinkService::forget(const NodeId& node) {
     plans_.erase(node);
     observed_.erase(node);
     seen_.erase(node);
+    const auto found = links_.find(node);
+    if (found == links_.end()) return;
+    const LinkPtr link = found->second;
+    links_.erase(found);
+    link->close();
+}
+
+void LinkService::key_changed(const NodeId& node) {
+    observed_.erase(node);
     const auto found = links_.find(node);
     if (found == links_.end()) return;
     const LinkPtr link = found->second;

@@ -24,12 +24,19 @@ namespace icos::fleet {
 class LinkService final : public Executor {
 public:
     LinkService(
-        Runtime& runtime, Store& store, Journal& journal, NodeService& nodes, const Settings& settings
+        Runtime& runtime,
+        Store& store,
+        Journal& journal,
+        NodeService& nodes,
+        CertificateAuthority& authority,
+        const Settings& settings
     );
 
     /// Whether a key may connect: node.unknown_key or node.revoked otherwise. An expired certificate may:
     /// only the key counts, and the agent renews the rest over the link.
     Result<NodeId> admit(const http::PeerKey& peer);
+    /// Records that a key was refused, once an hour for each: `node.link_refused`.
+    void record_refusal(const http::PeerKey& peer, const std::string& remote, const Error& error);
     Task<> serve(http::PeerKey peer, std::unique_ptr<http::FrameStream> stream);
 
     void attach(ExecutorListener& listener) noexcept { listener_ = &listener; }
@@ -42,6 +49,10 @@ public:
     void collect_heartbeats();
     /// The node is no longer known: its link ends, its plan is forgotten.
     void forget(const NodeId& node);
+    /// The node has another key now: its link ends, its plan stays.
+    void key_changed(const NodeId& node);
+    /// Renews what ends soon, of nodes that are connected; call about once a second.
+    void renew_certificates();
     /// Memory was read again after a failed write: links of nodes that are not stored end, and the others
     /// report everything anew, because what they said last may not have been kept.
     void reloaded();
@@ -69,11 +80,15 @@ private:
     void ended(const LinkPtr& link);
     void ask_all_for_reports();
     void report_duplicate(const NodeLink& refused, const NodeLink& present);
+    /// Puts a newer certificate into `link->certificate` if the node needs one.
+    void provide_certificate(NodeLink& link);
+    bool is_beyond_grace(const NodeLink& link) const;
 
     Runtime& runtime_;
     Store& store_;
     Journal& journal_;
     NodeService& nodes_;
+    CertificateAuthority& authority_;
     const Settings& settings_;
     Log log_{"fleet"};
     ExecutorListener* listener_ = nullptr;
@@ -87,6 +102,8 @@ private:
     LinkCounters counters_;
     Backoff ask_backoff_;
     std::optional<BootTime> reloaded_at_;
+    std::optional<BootTime> renewed_at_;
+    std::map<std::string, BootTime> refusals_told_;  ///< by key id; of the last hour
     std::unique_ptr<Timer> ask_timer_;
     std::set<NodeId> seen_;  ///< had a link before
     TaskGroup tasks_;        ///< last: what runs in it refers to the rest

@@ -32,6 +32,9 @@ struct NodeLink : std::enable_shared_from_this<NodeLink> {
     std::string why;  ///< the session's end, once it ended
 
     NodeId node;
+    http::PeerKey peer;  ///< what the transport proved
+    std::string hostname;
+    std::string certificate;  ///< PEM to send, if any
     std::string name;
     std::string boot_id;
     std::string process_nonce;

@@ -64,6 +64,7 @@ std::string to_row(const NodeRecord& record) {
     out["labels"] = std::move(labels);
     if (record.fixed_devices) out["devices"] = devices_to_json(*record.fixed_devices);
     if (record.fixed_location) out["location"] = *record.fixed_location;
+    if (record.certificate_until) out["certificate_until_ms"] = to_ms(*record.certificate_until);
     if (record.last_seen) out["last_seen_ms"] = to_ms(*record.last_seen);
     return json::serialize(out);
 }
@@ -96,6 +97,8 @@ Result<NodeRecord> node_from_row(const std::string& id, std::string_view body) {
     record.fixed_labels = row.labels("labels");
     if (row.find("devices") != nullptr) record.fixed_devices = row.devices("devices");
     if (row.find("location") != nullptr) record.fixed_location = row.text("location");
+    if (row.find("certificate_until_ms") != nullptr)
+        record.certificate_until = from_ms(row.integer("certificate_until_ms"));
     if (row.find("last_seen_ms") != nullptr) record.last_seen = from_ms(row.integer("last_seen_ms"));
     if (row.error()) return *row.error();
     return record;
@@ -140,6 +143,8 @@ std::string describe_change(const agent::Facts& before, const agent::Facts& afte
     if (after.engine.empty() && before.engine_problem != after.engine_problem &&
         !after.engine_problem.empty())
         add(after.engine_problem);
+    if (before.disk_problem != after.disk_problem)
+        add(after.disk_problem.empty() ? std::string("its disks have space again") : after.disk_problem);
     changed("cpu ", cores_text(before.cpu_milli), cores_text(after.cpu_milli));
     changed("memory ", memory_text(before.memory_bytes), memory_text(after.memory_bytes));
     changed("architecture ", before.architecture, after.architecture);

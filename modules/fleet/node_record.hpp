@@ -22,7 +22,9 @@ struct NodeRecord {
     std::string cluster;
     std::string key_id;       ///< SHA-256 of the key's SubjectPublicKeyInfo
     std::string token_id;     ///< that it joined with
-    std::string certificate;  ///< PEM as issued at the join, so that a repeated join gets the same answer
+    std::string certificate;  ///< PEM as issued last, so that a repeated join gets the same answer
+    /// Of `certificate`; nullopt: a release before this one issued it and nothing is known.
+    std::optional<WallTime> certificate_until;
     WallTime joined_at{};
     agent::Facts facts;  ///< as the agent last said
     /// What the token and `icos node label|set` decided; the node's own facts fill in the rest. A label

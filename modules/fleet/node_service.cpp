@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node_service.hpp"
 
+#include "conditions.hpp"
 #include "error.hpp"
 
 #include <boost/json/object.hpp>
@@ -11,6 +12,9 @@ namespace {
 
 /// The loop did not turn for so long: what agents sent meanwhile has not been read yet.
 constexpr Duration kStall{3'000};
+/// The controller's clock was set, not just slewed.
+constexpr Duration kClockStep{2'000};
+constexpr Duration kCertificateCheck{60'000};
 constexpr std::size_t kMaxFactsBytes = 64U << 10U;
 
 Error not_found(const std::string& name) {
@@ -263,6 +267,69 @@ Task<Result<void>> NodeService::stops_keeping_lease(NodeId id) {
     const Result<std::uint64_t> version = co_await std::move(written);
     if (version.has_error()) co_return version.error();
     co_return Result<void>();
+}
+
+void NodeService::told_clock(const NodeId& id, std::int64_t wall_ms) {
+    NodeEntry* entry = journal_.state().find(id);
+    if (entry == nullptr || wall_ms == 0) return;
+    const Duration offset = from_ms(wall_ms) - runtime_.wall();
+    const auto is_off = [](const std::optional<Duration>& of) {
+        return of && (*of > kClockTolerance || *of < -kClockTolerance);
+    };
+    const bool was_off = is_off(entry->life.clock_offset);
+    entry->life.clock_offset = offset;
+    if (was_off == is_off(offset)) return;
+    ChangeSet changes;
+    changes.events.push_back(
+        was_off ? node_event("node.clock_ok", *entry, "its clock agrees with the controller's again")
+                : node_event(
+                      "node.clock_off",
+                      *entry,
+                      "its clock is " + describe_offset(offset) +
+                          " the controller's; set it there: timedatectl set-ntp true"
+                  )
+    );
+    journal_.write_behind(std::move(changes));
+}
+
+void NodeService::check_clocks() {
+    const BootTime boot = runtime_.boot();
+    const std::int64_t difference =
+        to_ms(runtime_.wall()) - std::chrono::duration_cast<Duration>(boot.time_since_epoch()).count();
+    const Duration set_by{wall_less_boot_ms_ ? difference - *wall_less_boot_ms_ : 0};
+    wall_less_boot_ms_ = difference;
+    // The clock that was set is ours: nodes differ from it by so much less.
+    if (set_by > kClockStep || set_by < -kClockStep) {
+        journal_.state().for_each([set_by](NodeEntry& entry) {
+            if (entry.life.clock_offset) *entry.life.clock_offset -= set_by;
+        });
+        log_.warning(
+            "the controller's clock was set",
+            {{"by_s", set_by.count() / 1000}, {"now", to_rfc3339(runtime_.wall())}}
+        );
+    }
+    if (certificates_checked_ && boot - *certificates_checked_ < kCertificateCheck) return;
+    certificates_checked_ = boot;
+    ChangeSet changes;
+    journal_.state().for_each([&](NodeEntry& entry) {
+        const auto& until = entry.record.certificate_until;
+        if (!until || entry.life.certificate_warned == until) return;
+        const Duration left = *until - runtime_.wall();
+        // A node that is connected renews it by itself.
+        if (left >= renew_before(settings_.certificate_validity) || entry.life.state == NodeState::ready)
+            return;
+        entry.life.certificate_warned = until;
+        changes.events.push_back(node_event(
+            "node.certificate_expiring",
+            entry,
+            left > Duration{0}
+                ? "its certificate expires in " + for_people(left) + " and it is not connected to renew it"
+                : "its certificate expired at " + to_rfc3339(*until) + "; it is renewed when it connects",
+            {},
+            Layer::security
+        ));
+    });
+    if (!changes.empty()) journal_.write_behind(std::move(changes));
 }
 
 void NodeService::check_leases() {

@@ -37,6 +37,11 @@ public:
     /// A frame of the node came in now.
     void heard(const NodeId& id, std::optional<Duration> round_trip = {});
     void said_hello(const NodeId& id, agent::Facts facts);
+    /// What the node's wall clock shows now; 0: it does not say.
+    void told_clock(const NodeId& id, std::int64_t wall_ms);
+    /// Warns of certificates that end soon and notices that the controller's own clock was set; call about
+    /// once a second.
+    void check_clocks();
     void facts_changed(const NodeId& id, agent::Facts facts);
     /// The agent stops while its containers go on: it no longer ends what is exclusive with its lease.
     /// Resumes once durable.
@@ -61,6 +66,8 @@ private:
     Hooks hooks_;
     Log log_{"fleet"};
     std::optional<BootTime> last_check_;
+    std::optional<std::int64_t> wall_less_boot_ms_;  ///< of the controller's clocks, at the last look
+    std::optional<BootTime> certificates_checked_;
 };
 
 /// An event about a node. `actor` empty: fleet itself.

@@ -121,7 +121,8 @@ Result<std::vector<agent::Device>> read_devices(const json::value& value) {
 Result<TokenRequest> read_token_request(std::string_view body) {
     const Result<json::object> object = parse(body);
     if (object.has_error()) return object.error();
-    if (Result<void> known = only(*object, "", {"expires_in", "uses", "cluster", "labels", "devices"});
+    if (Result<void> known =
+            only(*object, "", {"expires_in", "uses", "cluster", "labels", "devices", "replaces"});
         known.has_error())
         return known.error();
     TokenRequest request;
@@ -158,6 +159,20 @@ Result<TokenRequest> read_token_request(std::string_view body) {
         Result<std::vector<agent::Device>> devices = read_devices(*value);
         if (devices.has_error()) return devices.error();
         request.devices = std::move(*devices);
+    }
+    if (const json::value* value = object->if_contains("replaces")) {
+        Result<std::string> read = text(*value, "replaces");
+        if (read.has_error()) return read.error();
+        request.replaces = std::move(*read);
+        if (!request.replaces.empty() && (request.uses != 1 || !request.cluster.empty() ||
+                                          !request.labels.empty() || !request.devices.empty())) {
+            return Error{
+                errc::invalid,
+                "replaces: the node keeps its cluster, labels and devices, and only one machine can become "
+                "it",
+                "leave uses, cluster, labels and devices out; icos node label|set changes them"
+            };
+        }
     }
     return request;
 }

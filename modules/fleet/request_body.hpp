@@ -20,6 +20,7 @@ struct TokenRequest {
     std::string cluster;
     std::map<std::string, std::string> labels;
     std::vector<agent::Device> devices;
+    std::string replaces;  ///< name of the node that joins anew; cluster, labels and devices are that node's
 };
 /// Body of PATCH /api/v1/nodes/{name}; what is absent stays.
 struct NodeChange {

@@ -76,7 +76,12 @@ Result<std::optional<WallTime>> at_of(const Request& request, WallTime now) {
 json::object recorded_json(const NodeEntry& entry) {
     json::object out = node_to_json(entry, {}, {});
     for (const char* member :
-         {"cpu_free_milli", "memory_free_bytes", "placements", "last_seen_ms_ago", "round_trip_ms"}) {
+         {"cpu_free_milli",
+          "memory_free_bytes",
+          "placements",
+          "last_seen_ms_ago",
+          "round_trip_ms",
+          "clock_offset_ms"}) {
         out.erase(member);
     }
     return out;
@@ -134,9 +139,17 @@ void Routes::add_to(http::Router& router) {
     });
 }
 
+json::object Routes::shown(const NodeEntry& entry, const ClaimSum& claims, const Comparison& comparison)
+    const {
+    const ConditionTimes times{s_.runtime.wall(), s_.runtime.boot(), s_.settings.certificate_validity};
+    json::object out = node_to_json(entry, claims, times.boot);
+    out["conditions"] = to_json(conditions_of(entry, comparison, times));
+    return out;
+}
+
 Response Routes::node_response(const NodeEntry& entry) const {
     const ClaimSum claims = claim_of(s_.claims(), entry.record.id);
-    Response response = Response::json(json::serialize(node_to_json(entry, claims, s_.runtime.boot())));
+    Response response = Response::json(json::serialize(shown(entry, claims, compare(s_.journal.state()))));
     response.headers.emplace("ETag", NodeService::etag(entry.record));
     return response;
 }
@@ -168,9 +181,9 @@ Routes::Answer Routes::list_nodes(Request request) {
     for (const auto& [id, entry] : s_.journal.state().nodes()) sorted.emplace_back(entry.record.name, &entry);
     std::sort(sorted.begin(), sorted.end());
     const std::map<NodeId, ClaimSum> claims = s_.claims();
-    const BootTime now = s_.runtime.boot();
+    const Comparison comparison = compare(s_.journal.state());
     co_return page<NodeEntry>(sorted, request, [&](const NodeEntry& entry) {
-        return node_to_json(entry, claim_of(claims, entry.record.id), now);
+        return shown(entry, claim_of(claims, entry.record.id), comparison);
     });
 }
 
@@ -261,7 +274,10 @@ Routes::Answer Routes::join(Request request) {
 Task<Result<void>> Routes::check_link(const Request& request) {
     if (!request.caller.peer) co_return Error{errc::unknown_key, "the connection proves no key"};
     const Result<NodeId> admitted = s_.links.admit(*request.caller.peer);
-    if (admitted.has_error()) co_return admitted.error();
+    if (admitted.has_error()) {
+        s_.links.record_refusal(*request.caller.peer, request.remote, admitted.error());
+        co_return admitted.error();
+    }
     co_return Result<void>();
 }
 

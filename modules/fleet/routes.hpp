@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include "conditions.hpp"
 #include "icos/http/router.hpp"
 #include "icos/ports/claims.hpp"
 #include "join_service.hpp"
@@ -17,6 +18,7 @@ public:
     struct Services {
         Runtime& runtime;
         Store& store;
+        const Settings& settings;
         Journal& journal;
         NodeService& nodes;
         TokenService& tokens;
@@ -45,6 +47,8 @@ private:
     Task<Result<void>> check_link(const http::Request& request);
     Task<> link(http::Request request, std::unique_ptr<http::FrameStream> stream);
     http::Response node_response(const NodeEntry& entry) const;
+    boost::json::object shown(const NodeEntry& entry, const ClaimSum& claims, const Comparison& comparison)
+        const;
 
     Services s_;
 };

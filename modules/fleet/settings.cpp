@@ -26,7 +26,14 @@ config::Schema schema() {
          "Silence after which a node is lost. Longer than suspect_after.",
          10'000,
          3'600'000},
-        {"certificate_validity", Type::duration, "30d", "Validity of node certificates.", kDay, 3650 * kDay},
+        {"certificate_validity", Type::duration, "90d", "Validity of node certificates.", kDay, 3650 * kDay},
+        {"certificate_grace",
+         Type::duration,
+         "30d",
+         "How long after its expiry a certificate still opens a link at once; later it may only be renewed "
+         "first.",
+         0,
+         3650 * kDay},
         {"token_validity", Type::duration, "1h", "Validity of join tokens that name none.", 60'000, 30 * kDay
         },
     }};
@@ -37,6 +44,7 @@ Settings read_settings(const config::View& view) {
     settings.suspect_after = view.duration("suspect_after");
     settings.lease = std::max(view.duration("lease"), settings.suspect_after + Duration{1000});
     settings.certificate_validity = view.duration("certificate_validity");
+    settings.certificate_grace = view.duration("certificate_grace");
     settings.token_validity = view.duration("token_validity");
     return settings;
 }

@@ -13,7 +13,8 @@ struct Settings {
     std::string controller_name;
     Duration suspect_after{10'000};
     Duration lease{30'000};
-    Duration certificate_validity{std::chrono::hours(24 * 30)};
+    Duration certificate_validity{std::chrono::hours(24 * 90)};
+    Duration certificate_grace{std::chrono::hours(24 * 30)};
     Duration token_validity{std::chrono::hours(1)};
     Duration hello_time{10'000};     ///< a new link has to say hello within this
     Duration duplicate_ping{5'000};  ///< how long a link may be silent when another one claims its identity

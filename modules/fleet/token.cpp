@@ -34,6 +34,7 @@ std::string to_row(const Token& token) {
         {"uses", token.uses},
         {"created_by", token.created_by},
     };
+    if (!token.replaces.empty()) out["replaces"] = token.replaces.value;
     json::object labels;
     for (const auto& [key, value] : token.labels) labels.emplace(key, value);
     out["labels"] = std::move(labels);
@@ -56,6 +57,7 @@ Result<Token> token_from_row(const std::string& id, std::string_view body) {
     token.expires_at = from_ms(row.integer("expires_ms"));
     token.uses = static_cast<std::uint32_t>(row.integer("uses"));
     token.created_by = row.text("created_by");
+    token.replaces = NodeId{row.text("replaces")};
     for (auto& [key, value] : row.labels("labels")) token.labels.emplace(key, value.value_or(""));
     token.devices = row.devices("devices");
     for (const json::value& item : row.list("used_by")) {
@@ -67,7 +69,7 @@ Result<Token> token_from_row(const std::string& id, std::string_view body) {
     return token;
 }
 
-Result<void> check_usable(const Token& token, WallTime now) {
+Result<void> check_usable(const Token& token, WallTime now, BootTime boot) {
     if (token.uses_left() == 0) {
         std::string by;
         for (const TokenUse& use : token.used_by) {
@@ -75,7 +77,13 @@ Result<void> check_usable(const Token& token, WallTime now) {
         }
         return Error{errc::token_spent, by.empty() ? "the token allows no join" : by, kAskForOne};
     }
-    if (now >= token.expires_at) {
+    const bool has_expired = token.created_boot
+                                 ? boot - *token.created_boot >= token.expires_at - token.created_at
+                                 : now >= token.expires_at;
+    if (has_expired) {
+        // By the clock that decided: the other may say something else.
+        if (token.created_boot)
+            now = token.created_at + std::chrono::duration_cast<Duration>(boot - *token.created_boot);
         return Error{
             errc::token_expired, "the token expired at " + moment(token.expires_at, now), kAskForOne
         };

@@ -38,6 +38,15 @@ Task<Result<TokenService::Made>> TokenService::create(TokenRequest request, std:
     if (Result<void> writable = journal_.check_writable(); writable.has_error()) co_return writable.error();
     const WallTime now = runtime_.wall();
     FleetState& state = journal_.state();
+    NodeId replaces;
+    if (!request.replaces.empty()) {
+        const NodeEntry* entry = state.find_name(request.replaces);
+        if (entry == nullptr)
+            co_return Error{
+                errc::not_found, "there is no node named " + request.replaces, "icos get nodes lists them"
+            };
+        replaces = entry->record.id;
+    }
     ChangeSet changes;
     std::vector<std::string> old;
     for (const auto& [id, token] : state.tokens()) {
@@ -71,9 +80,14 @@ Task<Result<TokenService::Made>> TokenService::create(TokenRequest request, std:
     token.expires_at = now + request.expires_in.value_or(settings_.token_validity);
     token.uses = request.uses;
     token.created_by = actor;
+    token.replaces = replaces;
+    token.created_boot = runtime_.boot();
     state.add(token);
+    std::string about = describe(token);
+    if (!replaces.empty())
+        about = "to join again as node " + request.replaces + ", until " + to_rfc3339(token.expires_at);
     changes.changes.push_back(upsert(token));
-    changes.events.push_back(token_event("token.created", token, describe(token), std::move(actor)));
+    changes.events.push_back(token_event("token.created", token, std::move(about), std::move(actor)));
     const Result<std::uint64_t> version = co_await journal_.write(std::move(changes));
     if (version.has_error()) co_return version.error();
     co_return made;

@@ -161,6 +161,7 @@ agent::DesiredPlacement desired_placement(const App& app, const Placement& place
     out.pull = pull_of(*component);
     out.update_order = component->options.update_order.value_or("");
     out.exclusive = loss_rule(*component) == descriptor::OnNodeLoss::exclusive;
+    out.window = component->options.window.value_or("");
     // Two generations at once would be two copies.
     if (out.exclusive) out.update_order = "stop-first";
     if (component->options.health_timeout_ms) out.health_timeout_ms = *component->options.health_timeout_ms;

@@ -20,6 +20,9 @@ struct ExecTarget {
     PlacementId placement{};
     TargetId target{};
     std::string arguments{};
+    std::string component{};
+    std::string service{};
+    std::string program{};  ///< the command's first word
 };
 
 Result<json::array> command_of(const Request& request) {
@@ -78,6 +81,10 @@ Result<ExecTarget> find_target(const JobService& service, const Request& request
         ExecTarget found;
         found.placement = placement->id;
         found.target = TargetId{placement->node.value};
+        found.component = component;
+        found.service = wanted;
+        if (!command->empty())
+            found.program = std::string(command->front().as_string().c_str()).substr(0, 100);
         found.arguments = json::serialize(json::object{
             {"placement", placement->id.value},
             {"service", wanted},
@@ -160,8 +167,27 @@ Task<> refuse(std::unique_ptr<FrameStream> client, Error error) {
     client->close();
 }
 
+/// Who ran what where. The words after the program may hold secrets and are left out.
+ChangeSet exec_event(const Request& request, const ExecTarget& found) {
+    EventDraft event;
+    event.kind = "component.exec";
+    event.layer = Layer::security;
+    event.project = project_of(request);
+    event.subject_kind = "component";
+    event.subject = std::string(request.param("name")) + "/" + found.component;
+    event.app = request.param("name");
+    event.message = "ran " + found.program + " in service " + found.service;
+    event.actor = request.caller.subject;
+    event.data =
+        json::serialize(json::object{{"placement", found.placement.value}, {"service", found.service}});
+    ChangeSet changes;
+    changes.events.push_back(std::move(event));
+    return changes;
+}
+
 Task<> serve(
     Runtime& runtime,
+    Store& store,
     JobService& service,
     TaskGroup& tasks,
     Request request,
@@ -170,6 +196,12 @@ Task<> serve(
     auto found = find_target(service, request);
     if (found.has_error()) {
         co_await refuse(std::move(client), found.error());
+        co_return;
+    }
+    // Recorded before it runs: what cannot be recorded is not done.
+    const auto recorded = co_await store.commit(exec_event(request, *found));
+    if (recorded.has_error()) {
+        co_await refuse(std::move(client), recorded.error());
         co_return;
     }
     auto node = co_await service.executor().open_stream(found->target, "exec", found->arguments);
@@ -192,14 +224,16 @@ Task<Result<void>> check(const JobService& service, Request request) {
 
 }  // namespace
 
-void add_exec_routes(http::Router& router, Runtime& runtime, JobService& service, TaskGroup& tasks) {
+void add_exec_routes(
+    http::Router& router, Runtime& runtime, Store& store, JobService& service, TaskGroup& tasks
+) {
     router.add(http::SocketRoute{
         "/api/v1/apps/{name}/exec",
         http::Access::write,
         "Run a command in a container (WebSocket)",
         [&service](const Request& request) { return check(service, request); },
-        [&runtime, &service, &tasks](Request request, std::unique_ptr<FrameStream> client) {
-            return serve(runtime, service, tasks, std::move(request), std::move(client));
+        [&runtime, &store, &service, &tasks](Request request, std::unique_ptr<FrameStream> client) {
+            return serve(runtime, store, service, tasks, std::move(request), std::move(client));
         }
     });
 }

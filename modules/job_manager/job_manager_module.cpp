@@ -52,7 +52,7 @@ public:
         add_list_routes(context.router, context.runtime, context.store, *service_);
         add_event_routes(context.router, context.runtime, context.store, *tasks_);
         add_log_routes(context.router, context.runtime, *service_, *tasks_);
-        add_exec_routes(context.router, context.runtime, *service_, *tasks_);
+        add_exec_routes(context.router, context.runtime, context.store, *service_, *tasks_);
         return {};
     }
     Task<Result<void>> start() override { return service_->start(); }

@@ -22,7 +22,9 @@ void add_generation_routes(http::Router& router, JobService& service);
 void add_list_routes(http::Router& router, Runtime& runtime, Store& store, JobService& service);
 void add_event_routes(http::Router& router, Runtime& runtime, Store& store, TaskGroup& tasks);
 void add_log_routes(http::Router& router, Runtime& runtime, JobService& service, TaskGroup& tasks);
-void add_exec_routes(http::Router& router, Runtime& runtime, JobService& service, TaskGroup& tasks);
+void add_exec_routes(
+    http::Router& router, Runtime& runtime, Store& store, JobService& service, TaskGroup& tasks
+);
 
 std::string project_of(const http::Request& request);
 std::optional<std::string> if_match(const http::Request& request);

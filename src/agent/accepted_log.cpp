@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "accepted_log.hpp"
 
+#include "disk_watch.hpp"
 #include "icos/core/log.hpp"
+#include "icos/store/store.hpp"
 
 #include <boost/crc.hpp>
 
@@ -193,6 +195,11 @@ struct AcceptedLog::OnDisk {
         }
         Result<void> written = file->write(end, bytes);
         if (!written.has_error()) written = file->sync();
+        if (written.has_error() && written.error().code == store_errc::full &&
+            give_up_reserve(disk, directory)) {
+            written = file->write(end, bytes);
+            if (!written.has_error()) written = file->sync();
+        }
         if (written.has_error()) {
             // Give the space back; what remains would be cut at the next start anyway.
             (void)file->truncate(end);

@@ -2,8 +2,10 @@
 #include "icos/agent/agent.hpp"
 
 #include "accepted_log.hpp"
+#include "disk_watch.hpp"
 #include "icos/async/backoff.hpp"
 #include "icos/core/log.hpp"
+#include "icos/link/digest.hpp"
 #include "link_conversation.hpp"
 #include "node_records.hpp"
 #include "reconciler.hpp"
@@ -15,6 +17,9 @@ namespace {
 
 const Log kLog("agent");
 constexpr Duration kFactsInterval{60'000};
+constexpr Duration kDiskInterval{60'000};
+constexpr Duration kLowDiskInterval{15'000};
+constexpr Duration kClockInterval{10'000};
 const Backoff::Settings kReconnect{Duration(500), Duration(30'000)};
 /// A connection that lasted this long was a good one.
 constexpr Duration kGoodLink{10'000};
@@ -31,8 +36,10 @@ struct Agent::Impl : std::enable_shared_from_this<Agent::Impl> {
           facts_source(f),
           log(rt, disk, settings.state_dir),
           records(rt, disk, settings.state_dir),
-          node(std::make_shared<NodeState>(rt, engine, log)),
+          disks(std::make_shared<DiskWatch>(rt, disk, engine, records, settings.state_dir)),
+          node(std::make_shared<NodeState>(rt, engine, d, log)),
           tasks(rt) {
+        node->status = std::make_shared<StatusFile>(rt, disk, settings.state_dir);
         node->settings = std::move(settings);
         node->controllers = node->settings.controllers;
     }
@@ -42,6 +49,8 @@ struct Agent::Impl : std::enable_shared_from_this<Agent::Impl> {
     static Task<> stop(Self self, Duration deadline);
     static Task<> keep_link(Self self);
     static Task<> refresh_facts(Self self);
+    static Task<> watch_disks(Self self);
+    static Task<> watch_clock(Self self);
     static Task<Facts> read_facts(Self self);
     void take_facts(Facts facts);
     void add_engine(Facts& facts) const;
@@ -52,6 +61,7 @@ struct Agent::Impl : std::enable_shared_from_this<Agent::Impl> {
     FactsSource& facts_source;
     AcceptedLog log;
     NodeRecords records;
+    std::shared_ptr<DiskWatch> disks;
     std::shared_ptr<NodeState> node;
     std::uint64_t dials = 0;
     std::uint64_t dial_failures = 0;
@@ -63,10 +73,15 @@ void Agent::Impl::add_engine(Facts& facts) const {
     facts.engine.clear();
     facts.engine_version.clear();
     facts.engine_problem = node->reconciler->engine_problem();
+    facts.engine_id.clear();
+    facts.disk_problem = disks->problem();
     if (const auto& engine = node->reconciler->engine()) {
         facts.engine = engine->kind;
         facts.engine_version = engine->version;
+        // With the boot, because a copied disk brings the engine's own identity along.
+        facts.engine_id = link::sha256_hex(engine->id + "@" + node->boot_id).substr(0, 32);
     }
+    node->status->set_problems(facts.engine_problem, facts.disk_problem);
 }
 
 void Agent::Impl::take_facts(Facts facts) {
@@ -95,6 +110,8 @@ Task<Result<void>> Agent::Impl::start(Self self) {
     settings.target = node.settings.node_id;
     settings.boot_id = node.boot_id;
     settings.interval = node.settings.reconcile_interval;
+    settings.claim = node.settings.claim;
+    settings.time = [&node] { return node.clock.time(node.runtime.wall()); };
     const std::weak_ptr<Impl> weak = self;
     settings.observed_changed = [weak] {
         if (const Self alive = weak.lock()) alive->node->changed.notify();
@@ -105,6 +122,7 @@ Task<Result<void>> Agent::Impl::start(Self self) {
     node.reconciler = std::make_shared<Reconciler>(
         self->runtime, node.engine, self->relay, self->records, std::move(settings)
     );
+    node.reconciler->images().set_permission([disks = self->disks] { return disks->may_pull(); });
     node.reconciler->set_desired(self->log.set());
     if (self->log.is_whole()) node.reconciler->trust_desired();
     node.reconciler->start();
@@ -113,6 +131,8 @@ Task<Result<void>> Agent::Impl::start(Self self) {
     Facts facts = co_await read_facts(self);
     self->take_facts(std::move(facts));
     self->tasks.spawn("agent.facts", refresh_facts(self));
+    self->tasks.spawn("agent.disks", watch_disks(self));
+    self->tasks.spawn("agent.clock", watch_clock(self));
     if (!node.controllers.empty()) self->tasks.spawn("agent.link", keep_link(self));
     co_return Result<void>();
 }
@@ -122,6 +142,28 @@ Task<> Agent::Impl::refresh_facts(Self self) {
         co_await sleep_for(self->runtime, kFactsInterval);
         Facts facts = co_await read_facts(self);
         self->take_facts(std::move(facts));
+    }
+}
+
+Task<> Agent::Impl::watch_disks(Self self) {
+    while (true) {
+        const auto& engine = self->node->reconciler->engine();
+        std::string data_root = engine ? engine->data_root : std::string();
+        co_await DiskWatch::look(self->disks, std::move(data_root));
+        self->take_facts(self->node->facts);
+        co_await sleep_for(self->runtime, self->disks->is_low() ? kLowDiskInterval : kDiskInterval);
+    }
+}
+
+/// A clock that is set while the link lives is told, or what the controller shows would stay wrong.
+Task<> Agent::Impl::watch_clock(Self self) {
+    NodeState& node = *self->node;
+    while (true) {
+        if (node.clock.look(self->runtime.wall(), self->runtime.boot())) {
+            kLog.warning("the node's clock was set", {{"now", to_rfc3339(self->runtime.wall())}});
+            node.changed.notify();
+        }
+        co_await sleep_for(self->runtime, kClockInterval);
     }
 }
 
@@ -141,7 +183,8 @@ Task<> Agent::Impl::keep_link(Self self) {
         Error why;
         if (dialled.has_value()) {
             const BootTime since = self->runtime.boot();
-            const auto conversation = std::make_shared<Conversation>(self->node, std::move(*dialled));
+            const auto conversation =
+                std::make_shared<Conversation>(self->node, std::move(*dialled), controller);
             why = co_await Conversation::hold(conversation);
             const bool was_good = conversation->was_welcomed() && self->runtime.boot() - since >= kGoodLink;
             if (was_good) backoff.reset();
@@ -158,6 +201,7 @@ Task<> Agent::Impl::keep_link(Self self) {
             if (describe(why) != last_problem) kLog.warning("no link", why);
         }
         last_problem = describe(why);
+        node.status->disconnected(controller, why);
         const Duration pause = backoff.next(self->runtime);
         co_await sleep_for(self->runtime, pause);
     }
@@ -190,6 +234,7 @@ Agent::Agent(
 
 Agent::~Agent() {
     impl_->tasks.cancel();
+    impl_->node->status->cancel();
     if (impl_->node->reconciler) impl_->node->reconciler->cancel();
 }
 
@@ -226,6 +271,10 @@ std::string Agent::metrics() const {
     add("icos_agent_relay_cut_total", "counter", relay.cut);
     add("icos_agent_relay_in_bytes_total", "counter", relay.bytes_in);
     add("icos_agent_relay_out_bytes_total", "counter", relay.bytes_out);
+    const DiskWatch::Counters& disks = impl_->disks->counters();
+    if (disks.own_free) add("icos_agent_state_disk_free_bytes", "gauge", *disks.own_free);
+    if (disks.engine_free) add("icos_agent_engine_disk_free_bytes", "gauge", *disks.engine_free);
+    add("icos_agent_images_pruned_total", "counter", disks.pruned);
     if (const auto& reconciler = impl_->node->reconciler) {
         const Reconciler::Counters& counters = reconciler->counters();
         add("icos_agent_reconcile_passes_total", "counter", counters.passes);
@@ -235,6 +284,7 @@ std::string Agent::metrics() const {
         add("icos_agent_orphans_total", "counter", counters.orphans);
         add("icos_agent_lease_ends_total", "counter", counters.lease_ends);
         add("icos_agent_pulls_total", "counter", reconciler->pulls());
+        add("icos_agent_pulls_refused_total", "counter", reconciler->images().refused());
     }
     return out;
 }

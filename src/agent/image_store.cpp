@@ -67,7 +67,19 @@ Task<Result<ImageStore::Staged>> ImageStore::ensure(
             "load the image on the node, or use `pull: missing`"
         };
     }
-    if (absent || wish.policy == "always") {
+    if (absent && self->may_pull_) {
+        // With `always`, what is there serves while nothing newer can be had.
+        const Result<void> allowed = self->may_pull_();
+        if (allowed.has_error()) {
+            ++self->pulls_refused_;
+            co_return Error{
+                allowed.error().code,
+                "image '" + reference + "' is not pulled: " + allowed.error().detail,
+                allowed.error().hint
+            };
+        }
+    }
+    if (absent || (wish.policy == "always" && (!self->may_pull_ || self->may_pull_().has_value()))) {
         const std::string key = reference + '\n' + wish.auth;
         std::shared_ptr<Pull>& slot = self->pulls_[key];
         if (!slot) {

@@ -41,6 +41,9 @@ public:
     static Task<Result<Staged>> ensure(
         std::shared_ptr<ImageStore> self, Wish wish, Report report, Wanted wanted
     );
+    /// Asked before each pull: an error refuses it. Empty: everything may be pulled.
+    void set_permission(std::function<Result<void>()> permission) { may_pull_ = std::move(permission); }
+    std::uint64_t refused() const noexcept { return pulls_refused_; }
     void cancel() { pulls_group_.cancel(); }
     Task<bool> stop(Duration deadline) { return pulls_group_.stop(deadline); }
     std::uint64_t pulls() const noexcept { return pulls_started_; }
@@ -66,6 +69,8 @@ private:
     std::map<std::string, std::shared_ptr<Pull>> pulls_;
     TaskGroup pulls_group_;
     std::uint64_t pulls_started_ = 0;
+    std::uint64_t pulls_refused_ = 0;
+    std::function<Result<void>()> may_pull_;
 };
 
 }  // namespace icos::agent

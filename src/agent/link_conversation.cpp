@@ -36,8 +36,10 @@ Error refusal(const std::string& message) {
 
 }  // namespace
 
-Conversation::Conversation(std::shared_ptr<NodeState> node, std::unique_ptr<http::FrameStream> stream)
-    : node_(std::move(node)), tasks_(node_->runtime) {
+Conversation::Conversation(
+    std::shared_ptr<NodeState> node, std::unique_ptr<http::FrameStream> stream, std::string controller
+)
+    : node_(std::move(node)), controller_(std::move(controller)), tasks_(node_->runtime) {
     // The session's callback lives no longer than the session, which is this object's.
     session_ = std::make_shared<link::Session>(
         node_->runtime,
@@ -83,6 +85,7 @@ Task<Error> Conversation::converse(Self self) {
     hello.facts = node.facts;
     self->facts_sent_ = node.facts_version;
     self->said_hello_ = node.runtime.boot();
+    self->clock_sent_ = node.clock.steps();
     Result<void> going = co_await self->session_->control().write(encode(hello));
     if (going.has_value()) {
         node.conversation = self;
@@ -119,6 +122,8 @@ void Conversation::take_welcome(const Welcome& welcome) {
     }
     lease_ = Duration(welcome.lease_ms);
     node.reconciler->lease_answered(said_hello_, lease_);
+    node.clock.compare(node.runtime.wall(), welcome.wall_ms);
+    node.status->connected(controller_, node.clock.offset_ms());
     node.is_connected = true;
     is_welcomed_ = true;
     node.changed.notify();
@@ -146,6 +151,17 @@ Task<Result<void>> Conversation::handle(Self self, std::string message) {
         if (resend.has_error()) co_return resend.error();
         if (resend->what == "observed") self->known_.reset();
         self->node_->changed.notify();
+    }
+    if (type == "certificate") {
+        Result<CertificateRenewed> renewed = decode<CertificateRenewed>(message);
+        if (renewed.has_error()) co_return renewed.error();
+        const Result<void> taken =
+            co_await self->node_->dialer.take_certificate(std::move(renewed->certificate));
+        // The key is what opens the link; the controller sends it again at the next hello.
+        if (taken.has_error())
+            kLog.warning("a renewed certificate was not kept", taken.error());
+        else
+            kLog.info("the node's certificate was renewed");
     }
     if (type == "refused") co_return refusal(message);
     // Other types come from later versions.
@@ -260,6 +276,13 @@ Task<> Conversation::report(Self self) {
             self->facts_sent_ = node.facts_version;
             const Result<void> sent =
                 co_await self->session_->control().write(encode(FactsChanged{node.facts}));
+            if (sent.has_error()) co_return;
+            continue;
+        }
+        if (self->clock_sent_ != node.clock.steps()) {
+            self->clock_sent_ = node.clock.steps();
+            const Result<void> sent =
+                co_await self->session_->control().write(encode(ClockChanged{to_ms(node.runtime.wall())}));
             if (sent.has_error()) co_return;
             continue;
         }

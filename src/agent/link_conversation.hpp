@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include "accepted_log.hpp"
+#include "agent_status.hpp"
 #include "icos/agent/agent.hpp"
 #include "icos/async/signal.hpp"
 #include "icos/async/task_group.hpp"
 #include "icos/link/session.hpp"
+#include "node_clock.hpp"
 #include "reconciler.hpp"
 
 #include <cstdint>
@@ -18,12 +20,15 @@ class Conversation;
 
 /// What the conversations of one agent share, from one connection to the next. Loop-confined.
 struct NodeState {
-    NodeState(Runtime& rt, Engine& e, AcceptedLog& accepted_log)
-        : runtime(rt), engine(e), log(accepted_log), changed(rt) {}
+    NodeState(Runtime& rt, Engine& e, Dialer& d, AcceptedLog& accepted_log)
+        : runtime(rt), engine(e), dialer(d), log(accepted_log), changed(rt) {}
 
     Runtime& runtime;
     Engine& engine;
+    Dialer& dialer;
     AcceptedLog& log;
+    std::shared_ptr<StatusFile> status;
+    NodeClock clock;
     std::shared_ptr<Reconciler> reconciler;
     Facts facts;
     std::string boot_id;
@@ -41,7 +46,9 @@ struct NodeState {
 /// facts out, channels served.
 class Conversation : public std::enable_shared_from_this<Conversation> {
 public:
-    Conversation(std::shared_ptr<NodeState> node, std::unique_ptr<http::FrameStream> stream);
+    Conversation(
+        std::shared_ptr<NodeState> node, std::unique_ptr<http::FrameStream> stream, std::string controller
+    );
     /// Until the connection ends; returns why.
     static Task<Error> hold(std::shared_ptr<Conversation> self);
     bool was_welcomed() const noexcept { return is_welcomed_; }
@@ -70,6 +77,8 @@ private:
     ObservedSet greeted_;               ///< observed at hello
     std::optional<ObservedSet> known_;  ///< what the controller knows; nullopt: it needs the whole set
     std::uint64_t facts_sent_ = 0;
+    std::uint64_t clock_sent_ = 0;
+    std::string controller_;
     TaskGroup tasks_;
 };
 

@@ -23,6 +23,7 @@ std::pair<std::string, std::string> split_pair(const std::string& text, const ch
 struct Flags {
     agent::JoinOptions join;
     agent::RunOptions run;
+    agent::ResetOptions reset;
     std::vector<std::string> labels;
     std::vector<std::string> devices;
     std::string state_dir = agent::kDefaultStateDir;
@@ -45,6 +46,11 @@ int chosen(const CLI::App& app, Flags& flags) {
         flags.run.state_dir = flags.state_dir;
         flags.run.docker_socket = flags.socket;
         return agent::run_agent(flags.run);
+    }
+    if (app.got_subcommand("reset-identity")) {
+        flags.reset.state_dir = flags.state_dir;
+        flags.reset.docker_socket = flags.socket;
+        return agent::run_reset_identity(flags.reset);
     }
     if (app.got_subcommand("status")) return agent::run_status(flags.state_dir);
     std::printf("icos-agent %s\n", std::string(agent::kAgentVersion).c_str());
@@ -85,12 +91,24 @@ int main(int argc, char** argv) {
         ->transform(CLI::CheckedTransformer(kFormats));
 
     auto* status = app.add_subcommand("status", "What this node is, and what it was told to run");
+    auto* reset = app.add_subcommand(
+        "reset-identity", "Forget which node this machine is, so that it can join as another (a cloned image)"
+    );
+    reset->add_flag("--yes", flags.reset.is_confirmed, "do not ask");
+    reset->add_flag(
+        "--keep-containers", flags.reset.keep_containers, "leave what runs; nobody manages it then"
+    );
+    reset->footer(
+        "Removes key, certificate and accepted set, and the containers and networks of the node it was; "
+        "volumes\n"
+        "stay. Stop the agent first. Example: systemctl stop icos-agent && icos-agent reset-identity"
+    );
     app.add_subcommand("version", "Print the version");
-    for (CLI::App* command : {join, run, status}) {
+    for (CLI::App* command : {join, run, status, reset}) {
         command->add_option("--state-dir", flags.state_dir, "identity and accepted set")
             ->capture_default_str();
     }
-    for (CLI::App* command : {join, run}) {
+    for (CLI::App* command : {join, run, reset}) {
         command->add_option(
             "--docker-socket", flags.socket, "socket of the container engine; default Docker's or Podman's"
         );

@@ -8,6 +8,8 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
+#include <utility>
+
 namespace icos::agent {
 namespace {
 
@@ -65,6 +67,15 @@ std::string NodeRecords::text() const {
     for (const auto& [reference, id] : data_.images) images.emplace(reference, id);
     json::object ports;
     for (const auto& [key, port] : data_.ports) ports.emplace(key, port);
+    json::object needs;
+    for (const auto& [placement, of] : data_.needs) {
+        needs.emplace(
+            placement,
+            json::object{
+                {"digest", of.digest}, {"current", to_array(of.current)}, {"previous", to_array(of.previous)}
+            }
+        );
+    }
     return json::serialize(json::object{
         {"boot_id", data_.boot_id},
         {"ended", to_array(data_.ended)},
@@ -73,6 +84,7 @@ std::string NodeRecords::text() const {
         {"removing", to_array(data_.removing)},
         {"images", std::move(images)},
         {"ports", std::move(ports)},
+        {"needs", std::move(needs)},
     });
 }
 
@@ -91,6 +103,7 @@ void NodeRecords::parse(const std::string& text) {
     data_.interrupted = to_set(object, "interrupted");
     data_.stopped = to_set(object, "stopped");
     data_.removing = to_set(object, "removing");
+    parse_needs(object);
     if (const json::value* images = object.if_contains("images"); images != nullptr && images->is_object()) {
         for (const auto& [reference, id] : images->get_object()) {
             if (id.is_string()) data_.images[std::string(reference)] = id.get_string().c_str();
@@ -102,6 +115,20 @@ void NodeRecords::parse(const std::string& text) {
             if (number != nullptr && *number > 0 && *number <= UINT16_MAX)
                 data_.ports[std::string(key)] = static_cast<std::uint16_t>(*number);
         }
+    }
+}
+
+void NodeRecords::parse_needs(const json::object& object) {
+    const json::value* needs = object.if_contains("needs");
+    if (needs == nullptr || !needs->is_object()) return;
+    for (const auto& [placement, item] : needs->get_object()) {
+        if (!item.is_object()) continue;
+        const json::object& of = item.get_object();
+        const json::value* digest = of.if_contains("digest");
+        if (digest == nullptr || !digest->is_string()) continue;
+        data_.needs[std::string(placement)] = {
+            digest->get_string().c_str(), to_set(of, "current"), to_set(of, "previous")
+        };
     }
 }
 
@@ -157,8 +184,46 @@ std::string NodeRecords::image_of(const std::string& reference) const {
 void NodeRecords::set_image(const std::string& reference, std::string id) {
     std::string& present = data_.images[reference];
     if (present == id) return;
-    present = std::move(id);
+    // What the reference named before has no name any more: its id is how it is found.
+    std::string before = std::exchange(present, std::move(id));
+    if (!before.empty()) data_.images.emplace(before, before);
     changed_ = true;
+}
+
+void NodeRecords::note_images(
+    const std::string& placement, const std::string& digest, std::set<std::string> images
+) {
+    Data::Needs& needs = data_.needs[placement];
+    if (needs.digest != digest) {
+        needs.previous = std::move(needs.current);
+        needs.digest = digest;
+        changed_ = true;
+    } else if (needs.current == images) {
+        return;
+    }
+    needs.current = std::move(images);
+    changed_ = true;
+}
+
+void NodeRecords::forget_images(const std::string& placement) {
+    if (data_.needs.erase(placement) > 0) changed_ = true;
+}
+
+std::vector<std::string> NodeRecords::unneeded_images() const {
+    std::set<std::string> needed;
+    for (const auto& [placement, of] : data_.needs) {
+        needed.insert(of.current.begin(), of.current.end());
+        needed.insert(of.previous.begin(), of.previous.end());
+    }
+    std::vector<std::string> out;
+    for (const auto& [reference, id] : data_.images) {
+        if (!needed.contains(reference) && !needed.contains(id)) out.push_back(reference);
+    }
+    return out;
+}
+
+void NodeRecords::forget_image(const std::string& reference) {
+    if (data_.images.erase(reference) > 0) changed_ = true;
 }
 
 }  // namespace icos::agent

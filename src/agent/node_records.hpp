@@ -5,11 +5,14 @@
 #include "icos/async/task.hpp"
 #include "icos/store/disk.hpp"
 
+#include <boost/json/fwd.hpp>
+
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace icos::agent {
 
@@ -53,6 +56,14 @@ public:
     std::string image_of(const std::string& reference) const;
     void set_image(const std::string& reference, std::string id);
 
+    /// A placement's content needs these images, by reference and by id; those of the content before stay
+    /// known as well.
+    void note_images(const std::string& placement, const std::string& digest, std::set<std::string> images);
+    void forget_images(const std::string& placement);
+    /// References (and ids) that this agent pulled and no current or previous content needs.
+    std::vector<std::string> unneeded_images() const;
+    void forget_image(const std::string& reference);
+
 private:
     struct Data {
         std::string boot_id;
@@ -62,9 +73,17 @@ private:
         std::set<std::string> removing;
         std::map<std::string, std::string> images;
         std::map<std::string, std::uint16_t> ports;
+        struct Needs {
+            std::string digest;
+            std::set<std::string> current;
+            std::set<std::string> previous;
+            bool operator==(const Needs&) const = default;
+        };
+        std::map<std::string, Needs> needs;  ///< by placement
     };
     std::string text() const;
     void parse(const std::string& text);
+    void parse_needs(const boost::json::object& object);
     void change(std::set<std::string>& set, const std::string& value, bool present);
 
     Runtime& runtime_;

@@ -32,6 +32,7 @@ const ErrorDomain& rollout_domain() noexcept {
         ErrorEntry{"dependency_failed", ErrorKind::upstream},
         ErrorEntry{"superseded", ErrorKind::conflict},
         ErrorEntry{"lease_ended", ErrorKind::conflict},
+        ErrorEntry{"waits", ErrorKind::conflict},
     };
     static const ErrorDomain domain("rollout", entries);
     return domain;
@@ -143,7 +144,10 @@ UnitView view_of(const Unit& unit, std::int64_t now_ms) {
         out.reason_code = reason_code_of(*unit.connection_problem);
     }
     if (unit.problem) {
-        if (!is_wanted && !shown.empty()) {
+        if (unit.problem->code == rollout_errc::waits) {
+            // Nothing is wrong: what is there serves as before.
+            if (out.reason.empty()) out.reason = with_hint(*unit.problem);
+        } else if (!is_wanted && !shown.empty()) {
             out.reason = "the update failed: " + with_hint(*unit.problem) + "; generation " +
                          std::to_string(out.generation) + " stays";
         } else {

@@ -288,6 +288,7 @@ std::string reason_code_of(const Error& error) {
     if (error.code == rollout_errc::exits) return "container.exits";
     if (error.code == rollout_errc::unhealthy) return "container.unhealthy";
     if (error.code == rollout_errc::dependency_failed) return "dependency.failed";
+    if (error.code == rollout_errc::waits) return "update.waits";
     if (error.code.category() != engine_domain()) {
         return error.code == errc::invalid ? "spec.invalid" : stable_code(error);
     }

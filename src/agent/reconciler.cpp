@@ -13,6 +13,8 @@ const Log kLog("agent.reconciler");
 constexpr Duration kDependencyRetry{10'000};
 /// For an agent that was started again to reach a controller, before what is exclusive is stopped.
 constexpr Duration kRestartGrace{10'000};
+/// How often a held update looks whether its moment has come.
+constexpr Duration kMomentCheck{30'000};
 const Backoff::Settings kEngineRetry{Duration(500), Duration(15'000)};
 
 bool is_up(const ContainerState& container) {
@@ -60,6 +62,7 @@ Reconciler::Reconciler(
                 return entry.first != besides && entry.second->wanted && entry.second->wanted->app_id == app;
             });
         },
+        settings_.time ? settings_.time : [this] { return std::optional<WallTime>(runtime_.wall()); },
     });
 }
 
@@ -229,10 +232,20 @@ void Reconciler::engine_down(const Error& why) {
     settings_.engine_changed();
 }
 
+/// What the engine is, if it answers and no other agent has it.
+Task<Result<EngineInfo>> Reconciler::ask_engine(Self self) {
+    Result<EngineInfo> info = co_await self->engine_.info();
+    if (info.has_error() || self->settings_.claim == nullptr) co_return info;
+    auto work = [claim = self->settings_.claim, id = info->id] { return claim->take(id); };
+    const Result<void> taken = co_await offload(self->runtime_, Pool::blocking, std::move(work));
+    if (taken.has_error()) co_return taken.error();
+    co_return info;
+}
+
 Task<> Reconciler::watch_engine(Self self) {
     Backoff backoff(kEngineRetry);
     while (true) {
-        Result<EngineInfo> info = co_await self->engine_.info();
+        Result<EngineInfo> info = co_await ask_engine(self);
         Error why;
         if (info.has_value()) {
             // A subscription before the look: what happens in between is seen twice rather than never.
@@ -409,6 +422,9 @@ void Reconciler::finish_pass(const UnitPtr& unit, std::uint64_t epoch, const Res
         // Says nothing about the placement: what was known of it stays, and the engine's return is looked out
         // for.
         unit->retry_at = runtime_.boot() + Duration(1'000) + unit->backoff.next(runtime_);
+    } else if (result.error().code == rollout_errc::waits) {
+        unit->problem = result.error();
+        unit->retry_at = runtime_.boot() + kMomentCheck;
     } else {
         ++counters_.failures;
         const Error& error = result.error();

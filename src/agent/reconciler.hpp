@@ -2,6 +2,7 @@
 #pragma once
 #include "accepted_log.hpp"
 #include "icos/agent/engine.hpp"
+#include "icos/agent/engine_claim.hpp"
 #include "icos/async/runtime.hpp"
 #include "icos/async/task_group.hpp"
 #include "image_store.hpp"
@@ -30,8 +31,10 @@ public:
         std::string target;
         std::string boot_id;
         Duration interval{60'000};
-        std::function<void()> observed_changed;  ///< something of observed() differs
-        std::function<void()> engine_changed;    ///< engine() or engine_problem() differs
+        std::function<void()> observed_changed;         ///< something of observed() differs
+        std::function<void()> engine_changed;           ///< engine() or engine_problem() differs
+        EngineClaim* claim = nullptr;                   ///< whether the engine is this agent's; null: it is
+        std::function<std::optional<WallTime>()> time;  ///< the controller's, as far as it is known
     };
     Reconciler(Runtime& runtime, Engine& engine, Relay& relay, NodeRecords& records, Settings settings);
 
@@ -72,6 +75,7 @@ public:
     };
     const Counters& counters() const noexcept { return counters_; }
     std::uint64_t pulls() const noexcept { return images_->pulls(); }
+    ImageStore& images() noexcept { return *images_; }
 
 private:
     using UnitPtr = std::shared_ptr<Unit>;
@@ -80,6 +84,7 @@ private:
     static Task<> watch_engine(Self self);
     static Task<> look_regularly(Self self);
     static Task<> serve(Self self, UnitPtr unit);
+    static Task<Result<EngineInfo>> ask_engine(Self self);
     static Task<Result<void>> read_events(Self self);
     static Task<Result<void>> look_at_all(Self self);
     static Task<> note_boot(Self self);

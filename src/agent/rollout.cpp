@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rollout.hpp"
 
+#include "icos/core/daily_window.hpp"
 #include "icos/core/log.hpp"
 
 #include <algorithm>
@@ -83,7 +84,51 @@ Task<Result<void>> Rollout::advance(UnitPtr unit) {
     const std::string fallback = unit->fallback_digest();
     if (fallback.empty()) co_return co_await bring_up(std::move(context));
     if (unit->failed_digest == wanted->digest) co_return co_await hold(unit, fallback);
+    Result<void> moment = co_await check_moment(context, fallback);
+    if (moment.has_error()) {
+        const bool waits = moment.error().code == rollout_errc::waits;
+        if (!waits) co_return moment;
+        // Meanwhile the old generation is kept as after a failed update: whole, and started if need be.
+        Result<void> held = co_await hold(unit, fallback);
+        if (held.has_error()) co_return held;
+        co_return moment;
+    }
     co_return co_await switch_over(std::move(context));
+}
+
+/// Whether an update may begin now: in its window, and not while the application holds its lock.
+Task<Result<void>> Rollout::check_moment(Context context, std::string fallback) {
+    if (!context.wanted->window.empty()) {
+        const std::optional<DailyWindow> window = DailyWindow::parse(context.wanted->window);
+        const std::optional<WallTime> now = parts_.time();
+        if (window && !now) {
+            co_return Error{
+                rollout_errc::waits,
+                "the update waits for its window (" + window->text() +
+                    " UTC), and this node's clock is not known "
+                    "to be right",
+                "it goes on after the next contact with the controller"
+            };
+        }
+        if (window && !window->contains(*now))
+            co_return Error{
+                rollout_errc::waits, "the update waits for its window (" + window->text() + " UTC)"
+            };
+    }
+    for (const ContainerState* container : context.unit->of_digest(fallback)) {
+        if (!is_up(*container)) continue;
+        const Result<bool> locked = co_await parts_.engine.has_path(container->id, kUpdateLock);
+        if (locked.has_error()) co_return locked.error();
+        if (*locked) {
+            co_return Error{
+                rollout_errc::waits,
+                "the update waits: the application holds its lock (" + std::string(kUpdateLock) +
+                    " in container '" + container->name + "')",
+                "it goes on when the application removes the file"
+            };
+        }
+    }
+    co_return Result<void>();
 }
 
 Task<Result<void>> Rollout::bring_up(Context context) {
@@ -240,6 +285,7 @@ Task<Result<void>> Rollout::remove(UnitPtr unit) {
     Result<void> cleared = co_await remove_belongings(unit);
     if (cleared.has_error()) co_return cleared;
     parts_.records.set_removing(key, false);
+    parts_.records.forget_images(unit->id.value);
     parts_.records.set_stopped(unit->id.value, false);
     co_await parts_.records.save();
     unit->gone = true;

@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,7 @@ public:
         std::function<void(Unit&)> changed;                                ///< the unit's view may differ now
         std::function<std::string()> architecture;                         ///< of the engine
         std::function<bool(const AppId&, const PlacementId&)> app_in_use;  ///< by another wanted unit
+        std::function<std::optional<WallTime>()> time;  ///< the controller's, as far as it is known
     };
     explicit Rollout(Parts parts);
 
@@ -55,6 +57,7 @@ private:
 
     // rollout.cpp: the passes
     Task<Result<void>> bring_up(Context context);
+    Task<Result<void>> check_moment(Context context, std::string fallback);
     Task<Result<void>> switch_over(Context context);
     Task<Result<void>> go_back(
         Context context, std::string fallback, std::vector<std::string> stopped, Error why
@@ -99,6 +102,9 @@ private:
     Slots slots_;
     Slots surroundings_;  ///< one at a time: engines take two networks of one name when asked at once
 };
+
+/// A component that must not be updated now has this file in one of its containers.
+inline constexpr const char* kUpdateLock = "/tmp/icos-update.lock";
 
 /// Whether two generations may run side by side: no fixed host port, no host network, no named volume.
 bool may_overlap(const PlacementPlan& plan);

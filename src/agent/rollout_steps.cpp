@@ -100,6 +100,7 @@ Task<Result<void>> Rollout::stage_images(Context context, std::map<std::string, 
     std::set<std::pair<std::string, std::string>> wishes;
     for (const ContainerPlan& container : context.plan->containers)
         wishes.emplace(container.image, container.pull_policy);
+    std::set<std::string> needed;
     for (const auto& [reference, policy] : wishes) {
         ImageStore::Wish wish;
         wish.reference = reference;
@@ -115,7 +116,10 @@ Task<Result<void>> Rollout::stage_images(Context context, std::map<std::string, 
         if (context.superseded()) co_return superseded();
         if (staged.has_error()) co_return staged.error();
         (*use)[reference] = staged->use;
+        needed.insert(reference);
+        needed.insert(staged->image.id);
     }
+    parts_.records.note_images(unit->id.value, context.wanted->digest, std::move(needed));
     co_return Result<void>();
 }
 

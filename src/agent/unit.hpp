@@ -19,8 +19,8 @@ namespace icos::agent {
 
 /// rollout.exits, rollout.unhealthy, rollout.dependency_failed: a generation did not prove itself.
 /// rollout.superseded: something else is wanted by now. rollout.lease_ended: what at most one node may run is
-/// not started without a lease.
-enum class rollout_errc { exits = 1, unhealthy, dependency_failed, superseded, lease_ended };
+/// not started without a lease. rollout.waits: an update must not begin yet.
+enum class rollout_errc { exits = 1, unhealthy, dependency_failed, superseded, lease_ended, waits };
 const ErrorDomain& rollout_domain() noexcept;
 inline boost::system::error_code make_error_code(rollout_errc e) noexcept {
     return {static_cast<int>(e), rollout_domain()};

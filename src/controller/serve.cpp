@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve.hpp"
 
+#include "access_audit.hpp"
 #include "data_directory.hpp"
 #include "icos/async/production_runtime.hpp"
 #include "icos/async/signal.hpp"
@@ -141,7 +142,8 @@ private:
             name_,
             openapi(),
             [this] {
-                return server_->metrics() + "# TYPE icos_bus_dropped_total counter\nicos_bus_dropped_total " +
+                return server_->metrics() + audit_->metrics() +
+                       "# TYPE icos_bus_dropped_total counter\nicos_bus_dropped_total " +
                        std::to_string(bus_.dropped()) + "\n";
             }
         );
@@ -178,6 +180,10 @@ private:
             limits,
             runtime_.io()
         );
+        audit_ = std::make_unique<AccessAudit>(runtime_, *store_);
+        server_->on_refused([this](const http::Request& request, const Error& error) {
+            audit_->refused(request, error);
+        });
         const config::View& listeners = config_.section("listeners");
         std::string socket = listeners.text("socket");
         if (socket.empty()) socket = data_dir_ + "/controller.sock";
@@ -289,6 +295,7 @@ private:
     /// kStopDeadline.
     Task<> shut_down() {
         if (server_) co_await server_->stop(Duration{1000});
+        if (audit_) co_await audit_->stop(Duration{200});
         co_await application_->stop(Duration{2500});
         co_await bus_.stop(Duration{200});
         co_await store_->close();
@@ -309,6 +316,7 @@ private:
     Bus bus_{runtime_};
     http::Router router_;
     std::unique_ptr<Application> application_;
+    std::unique_ptr<AccessAudit> audit_;
     std::unique_ptr<http::Server> server_;
     TaskGroup tasks_;
     Signal stop_requested_;

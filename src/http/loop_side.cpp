@@ -40,6 +40,17 @@ Error explain(const Error& refused, const std::optional<Error>& bad_token) {
     return bad_token && refused.code == auth_errc::required ? *bad_token : refused;
 }
 
+Response refuse(
+    const ServerState& state,
+    const Error& refused,
+    const std::optional<Error>& bad_token,
+    const Request& request
+) {
+    const Error error = explain(refused, bad_token);
+    if (state.on_refused && error.code.category() == auth_domain()) state.on_refused(request, error);
+    return state.router.refuse(error, request);
+}
+
 Response shutting_down(const Request& request) {
     return problem(
         Error{errc::shutting_down, "the server is shutting down", "try again"}, request.request_id
@@ -57,7 +68,7 @@ Task<Admission> admit_on_loop(std::shared_ptr<ServerState> state, Request reques
     const std::optional<Error> bad_token = identify(*state, request);
     const auto admitted = state->router.admit(request);
     if (admitted.has_error()) {
-        admission.refusal = state->router.refuse(explain(admitted.error(), bad_token), request);
+        admission.refusal = refuse(*state, admitted.error(), bad_token, request);
     } else {
         admission.body_limit = *admitted;
     }
@@ -67,11 +78,9 @@ Task<Admission> admit_on_loop(std::shared_ptr<ServerState> state, Request reques
 Task<Response> answer_on_loop(std::shared_ptr<ServerState> state, Request request) {
     if (!state->is_alive) co_return shutting_down(request);
     const std::optional<Error> bad_token = identify(*state, request);
-    if (bad_token) {
-        const auto admitted = state->router.admit(request);
-        if (admitted.has_error())
-            co_return state->router.refuse(explain(admitted.error(), bad_token), request);
-    }
+    // The router would refuse it as well, but not tell anybody.
+    const auto admitted = state->router.admit(request);
+    if (admitted.has_error()) co_return refuse(*state, admitted.error(), bad_token, request);
     co_return co_await state->router.dispatch(std::move(request));
 }
 
@@ -85,7 +94,7 @@ Task<SocketAdmission> admit_socket_on_loop(std::shared_ptr<ServerState> state, R
     admission.request = std::move(request);
     auto matched = co_await state->router.match_socket(admission.request);
     if (matched.has_error()) {
-        admission.refusal = state->router.refuse(explain(matched.error(), bad_token), admission.request);
+        admission.refusal = refuse(*state, matched.error(), bad_token, admission.request);
     } else {
         admission.route = *matched;
     }

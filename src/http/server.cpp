@@ -89,6 +89,10 @@ Server::~Server() {
     for (const auto& session : impl_->state->sessions()) session->abort();
 }
 
+void Server::on_refused(RefusalListener listener) {
+    impl_->state->on_refused = std::move(listener);
+}
+
 Result<void> Server::use_tls(TlsMaterial material) {
     auto tls = ServerTls::make(material);
     if (tls.has_error()) return tls.error();

@@ -50,6 +50,7 @@ struct ServerState {
 
     bool is_alive = true;                  ///< loop: the router may be used
     std::function<void()> on_session_end;  ///< loop
+    RefusalListener on_refused;            ///< loop
 
     /// Executor of one connection: a strand of the I/O pool, or the loop. Any thread.
     boost::asio::any_io_executor connection_executor() const;

@@ -73,6 +73,8 @@ struct Members<agent::Facts> {
         v("engine", &T::engine);
         v("engine_version", &T::engine_version);
         v("engine_problem", &T::engine_problem);
+        v("engine_id", &T::engine_id);
+        v("disk_problem", &T::disk_problem);
         v("address", &T::address);
         v("labels", &T::labels);
         v("devices", &T::devices);
@@ -174,6 +176,7 @@ struct Members<agent::DesiredPlacement> {
         v("connections", &T::connections);
         v("settings_digest", &T::settings_digest);
         v("update_order", &T::update_order);
+        v("window", &T::window);
     }
 };
 template <>
@@ -269,6 +272,20 @@ struct Members<agent::StoppingNoted> {
     static void fields(V&) {}
 };
 template <>
+struct Members<agent::ClockChanged> {
+    template <class V>
+    static void fields(V& v) {
+        v("wall_ms", &agent::ClockChanged::wall_ms);
+    }
+};
+template <>
+struct Members<agent::CertificateRenewed> {
+    template <class V>
+    static void fields(V& v) {
+        v("certificate", &agent::CertificateRenewed::certificate);
+    }
+};
+template <>
 struct Members<agent::Resend> {
     template <class V>
     static void fields(V& v) {
@@ -348,6 +365,12 @@ std::string encode(const Observed& m) {
 std::string encode(const FactsChanged& m) {
     return encode_as("facts", m);
 }
+std::string encode(const ClockChanged& m) {
+    return encode_as("clock", m);
+}
+std::string encode(const CertificateRenewed& m) {
+    return encode_as("certificate", m);
+}
 std::string encode(const Resend& m) {
     return encode_as("resend", m);
 }
@@ -397,6 +420,8 @@ template Result<Desired> decode<Desired>(std::string_view);
 template Result<Accepted> decode<Accepted>(std::string_view);
 template Result<Observed> decode<Observed>(std::string_view);
 template Result<FactsChanged> decode<FactsChanged>(std::string_view);
+template Result<ClockChanged> decode<ClockChanged>(std::string_view);
+template Result<CertificateRenewed> decode<CertificateRenewed>(std::string_view);
 template Result<Resend> decode<Resend>(std::string_view);
 template Result<Current> decode<Current>(std::string_view);
 template Result<JoinRequest> decode<JoinRequest>(std::string_view);

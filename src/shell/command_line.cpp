@@ -344,9 +344,36 @@ void add_nodes(CLI::App& root, Chosen& chosen) {
     token_command->add_option("--uses", token_options->uses, "how many nodes may join with it")
         ->capture_default_str()
         ->check(CLI::Range(1, 10'000));
-    token_command->footer("Example:\n  icos node token --expires 1h --cluster lab --label site=lab");
+    token_command->add_option(
+        "--replace",
+        token_options->replaces,
+        "a node that lost its disk: the machine becomes it again, under a new key"
+    );
+    token_command->footer(
+        "Examples:\n  icos node token --expires 1h --cluster lab --label site=lab\n"
+        "  icos node token --replace edge-1"
+    );
     token_command->callback([=, &chosen] {
         chosen.online = [=](Context& context) { return node_token(context, *token_options); };
+    });
+
+    auto* list_command = node->add_subcommand("ls", "List nodes, with what is wrong with them");
+    list_command->footer("As icos get nodes. Example:\n  icos node ls -o wide");
+    list_command->callback([&chosen] {
+        chosen.online = [](Context& context) {
+            GetOptions options;
+            options.kind = "nodes";
+            return get(context, std::move(options));
+        };
+    });
+
+    auto* describe_command =
+        node->add_subcommand("describe", "Everything about a node, and what to do about it");
+    auto described = std::make_shared<std::string>();
+    describe_command->add_option("node", *described)->required();
+    describe_command->footer("Example:\n  icos node describe edge-1");
+    describe_command->callback([=, &chosen] {
+        chosen.online = [=](Context& context) { return describe(context, "node", *described); };
     });
 
     auto* label_command = node->add_subcommand("label", "Set (KEY=VALUE) or remove (KEY-) labels");

@@ -158,6 +158,8 @@ public:
     Task<Result<void>> remove_volume(std::string name) override;
     Task<Result<agent::ImageState>> image(std::string reference) override;
     Task<Result<void>> pull(std::string reference, std::string auth, agent::PullProgress progress) override;
+    Task<Result<void>> remove_image(std::string reference) override;
+    Task<Result<bool>> has_path(std::string container, std::string path) override;
     Task<Result<std::unique_ptr<agent::EngineStream<agent::EngineEvent>>>> events(agent::LabelMap labels
     ) override;
     Task<Result<std::unique_ptr<agent::EngineStream<agent::LogLine>>>> logs(

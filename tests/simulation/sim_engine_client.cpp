@@ -285,6 +285,26 @@ Task<Result<void>> SimEngineClient::pull(std::string reference, std::string, age
     co_return Result<void>();
 }
 
+Task<Result<void>> SimEngineClient::remove_image(std::string reference) {
+    const Result<void> entered = co_await enter();
+    if (entered.has_error()) co_return entered;
+    for (const auto& [id, container] : engine_.containers_) {
+        if (container.state.image == reference || container.state.image_id == reference)
+            co_return Error{engine_errc::conflict, "image " + reference + " is in use"};
+    }
+    std::erase_if(engine_.images_, [&reference](const auto& image) {
+        return image.first == reference || image.second.id == reference;
+    });
+    co_await leave();
+    co_return Result<void>();
+}
+
+Task<Result<bool>> SimEngineClient::has_path(std::string, std::string) {
+    const Result<void> entered = co_await enter();
+    if (entered.has_error()) co_return entered.error();
+    co_return false;
+}
+
 Task<Result<std::unique_ptr<agent::EngineStream<agent::EngineEvent>>>> SimEngineClient::events(
     agent::LabelMap labels
 ) {

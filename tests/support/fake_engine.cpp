@@ -284,7 +284,7 @@ void FakeEngine::restart_engine() {
 Task<Result<EngineInfo>> FakeEngine::info() {
     const Result<void> entered = co_await enter("info", "");
     if (entered.has_error()) co_return entered.error();
-    co_return EngineInfo{"docker", "20.10.24", "1.41", architecture, "FAKE:ENGINE"};
+    co_return EngineInfo{"docker", "20.10.24", "1.41", architecture, "FAKE:ENGINE", data_root};
 }
 
 Task<Result<std::vector<ContainerState>>> FakeEngine::containers(LabelMap labels) {
@@ -535,6 +535,27 @@ Task<Result<ImageState>> FakeEngine::image(std::string reference) {
         if (name == reference || state.id == reference) co_return state;
     }
     co_return Error{engine_errc::image_not_found, "no such image: " + reference};
+}
+
+Task<Result<void>> FakeEngine::remove_image(std::string reference) {
+    const Result<void> entered = co_await enter("remove_image", reference);
+    if (entered.has_error()) co_return entered;
+    for (const auto& [id, container] : containers_) {
+        if (container.state.image == reference || container.state.image_id == reference)
+            co_return Error{engine_errc::conflict, "image " + reference + " is in use"};
+    }
+    const auto removed = std::erase_if(images, [&reference](const auto& image) {
+        return image.first == reference || image.second.id == reference;
+    });
+    if (removed != 0) journal.push_back("remove_image " + reference);
+    co_return Result<void>();
+}
+
+Task<Result<bool>> FakeEngine::has_path(std::string container, std::string path) {
+    const Result<void> entered = co_await enter("has_path", container);
+    if (entered.has_error()) co_return entered.error();
+    const Container* found = find(container);
+    co_return found != nullptr&& paths.contains(found->state.name + ":" + path);
 }
 
 Task<Result<void>> FakeEngine::pull(std::string reference, std::string, PullProgress progress) {

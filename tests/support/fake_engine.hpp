@@ -60,6 +60,8 @@ public:
     Duration latency{0};  ///< of every call
     Duration pull_time{0};
     std::string architecture = "x86_64";
+    std::string data_root = "/engine";
+    std::set<std::string> paths;  ///< files in containers, "<container name>:<path>"
     /// The next call of `operation` ("start", "pull", …) whose subject contains `subject` fails with `error`.
     void fail_next(std::string operation, std::string subject, Error error);
     void add_image(const std::string& reference, const std::string& arch = "x86_64");
@@ -101,6 +103,8 @@ public:
     Task<Result<void>> remove_volume(std::string name) override;
     Task<Result<agent::ImageState>> image(std::string reference) override;
     Task<Result<void>> pull(std::string reference, std::string auth, agent::PullProgress progress) override;
+    Task<Result<void>> remove_image(std::string reference) override;
+    Task<Result<bool>> has_path(std::string container, std::string path) override;
     Task<Result<std::unique_ptr<agent::EngineStream<agent::EngineEvent>>>> events(agent::LabelMap labels
     ) override;
     Task<Result<std::unique_ptr<agent::EngineStream<agent::LogLine>>>> logs(

@@ -21,6 +21,8 @@ public:
     using Files = std::map<std::string, std::shared_ptr<Content>>;
 
     bool is_full = false;
+    std::uint64_t capacity = UINT64_MAX;              ///< bytes of all files together; beyond: full
+    std::map<std::string, std::uint64_t> free_space;  ///< what free_bytes says of a path; 1 GiB otherwise
     std::uint64_t syncs = 0;
     std::uint64_t bytes_written = 0;
 
@@ -76,7 +78,17 @@ public:
         }
         return names;
     }
-    Result<std::uint64_t> free_bytes(const std::string&) override { return is_full ? 0 : 1U << 30U; }
+    Result<std::uint64_t> free_bytes(const std::string& path) override {
+        if (is_full) return std::uint64_t{0};
+        const auto found = free_space.find(path);
+        if (found != free_space.end()) return found->second;
+        return capacity == UINT64_MAX ? std::uint64_t{1} << 30U : capacity - std::min(capacity, used());
+    }
+    std::uint64_t used() const {
+        std::uint64_t bytes = 0;
+        for (const auto& [path, content] : files_) bytes += content->now.size();
+        return bytes;
+    }
 
 private:
     class MemoryFile final : public File {
@@ -89,7 +101,9 @@ private:
             return content_->now.substr(offset, length);
         }
         Result<void> write(std::uint64_t offset, std::string_view bytes) override {
-            if (disk_.is_full && offset + bytes.size() > content_->now.size()) {
+            const bool grows = offset + bytes.size() > content_->now.size();
+            const std::uint64_t more = grows ? offset + bytes.size() - content_->now.size() : 0;
+            if (grows && (disk_.is_full || disk_.used() + more > disk_.capacity)) {
                 return Error{store_errc::full, "no space left on the device"};
             }
             if (content_->now.size() < offset + bytes.size()) content_->now.resize(offset + bytes.size());

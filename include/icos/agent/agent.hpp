@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include "icos/agent/engine.hpp"
+#include "icos/agent/engine_claim.hpp"
 #include "icos/agent/protocol.hpp"
 #include "icos/agent/relay.hpp"
 #include "icos/async/runtime.hpp"
@@ -18,6 +19,9 @@ class Dialer {
 public:
     virtual ~Dialer() = default;
     virtual Task<Result<std::unique_ptr<http::FrameStream>>> dial(std::string controller) = 0;
+    /// The controller renewed this node's certificate (PEM): later calls use it. An error leaves the old one
+    /// in use, which opens links as well.
+    virtual Task<Result<void>> take_certificate(std::string /*certificate*/) { co_return Result<void>(); }
 };
 
 /// Facts of the machine. Called on Pool::blocking.
@@ -35,6 +39,7 @@ struct Settings {
     std::string state_dir;                 ///< accepted log and snapshots; must exist
     Duration link_silence{15'000};
     Duration reconcile_interval{60'000};  ///< a full look at the engine, besides its events
+    EngineClaim* claim = nullptr;         ///< must outlive the agent; null: nobody else can have the engine
 };
 
 /// The node side: keeps the link, the accepted set and the engine in step. Works without a controller: what

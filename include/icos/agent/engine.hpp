@@ -42,6 +42,7 @@ struct EngineInfo {
     std::string api_version;   ///< negotiated, at least "1.40"
     std::string architecture;  ///< "x86_64" | "arm64" …
     std::string id;            ///< the engine's own identity: two agents on one engine are told by it
+    std::string data_root{};   ///< where it keeps images and volumes, as the engine sees the file system
 };
 
 using LabelMap = std::map<std::string, std::string>;
@@ -161,6 +162,10 @@ public:
     ) = 0;  ///< engine.image_not_found if absent locally
     /// `auth` is the X-Registry-Auth value or empty.
     virtual Task<Result<void>> pull(std::string reference, std::string auth, PullProgress progress) = 0;
+    /// By reference or id. engine.conflict while a container uses it; absent is fine.
+    virtual Task<Result<void>> remove_image(std::string reference) = 0;
+    /// Whether a container's own file system or one of its volumes has this path; one on tmpfs is not seen.
+    virtual Task<Result<bool>> has_path(std::string container, std::string path) = 0;
 
     /// Container events from now on, for containers with these labels.
     virtual Task<Result<std::unique_ptr<EngineStream<EngineEvent>>>> events(LabelMap labels) = 0;

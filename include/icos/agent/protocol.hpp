@@ -11,9 +11,9 @@
 #include <vector>
 
 /// Controller <-> agent wire types (control channel of the link: one JSON object per message, member `type`
-/// names the struct in snake_case: hello, welcome, desired, current, accepted, observed, facts, resend,
-/// stopping, stopping_noted). Unknown members are ignored, absent ones take the defaults below, so that
-/// versions N and N-2 interoperate; `encode`/`decode` are in src/link/protocol.cpp. Memory in bytes, cpu in
+/// names the struct in snake_case: hello, welcome, desired, current, accepted, observed, facts, resend, clock,
+/// certificate, stopping, stopping_noted). Unknown members are ignored, absent ones take the defaults below, so
+/// that versions N and N-2 interoperate; `encode`/`decode` are in src/link/protocol.cpp. Memory in bytes, cpu in
 /// milli-cores, times in milliseconds since the epoch.
 ///
 /// Conversation. Agent: hello{facts, accepted_digest, observed_digest}. Controller: welcome, then
@@ -50,7 +50,9 @@ struct Facts {
     std::uint64_t memory_bytes = 0;
     std::string engine;  ///< "docker", "podman" or "" when none answers
     std::string engine_version;
-    std::string engine_problem;  ///< why `engine` is empty, with what to do
+    std::string engine_problem;  ///< why `engine` is empty, or what is wrong with it, with what to do
+    std::string engine_id;       ///< the engine's own identity: two nodes on one engine are told by it
+    std::string disk_problem;    ///< which of the node's disks is nearly full, with what to do; empty: none
     std::string address;         ///< address other nodes reach this node at (source address of the link)
     std::map<std::string, std::string> labels;  ///< from /etc/machine-labels and join flags
     std::vector<Device> devices;                ///< from /etc/machine-devices, the token and join flags
@@ -141,6 +143,8 @@ struct DesiredPlacement {
     bool exclusive = false;
     /// Of an update: "start-first" (where fixed host ports allow) or "stop-first"; empty: start-first.
     std::string update_order;
+    /// When an update may begin, "02:00-04:00" in UTC; empty: at any time.
+    std::string window;
     std::vector<Connection> connections;
     std::string settings_digest;  ///< of what changes without a new `digest`: the connections; empty: nothing
     bool operator==(const DesiredPlacement&) const = default;
@@ -230,6 +234,15 @@ struct Current {
 struct Stopping {};
 /// The controller wrote that down.
 struct StoppingNoted {};
+/// Agent -> controller: its wall clock was set since the hello.
+struct ClockChanged {
+    std::int64_t wall_ms = 0;
+};
+/// Controller -> agent: the node's certificate, made anew for the same key. Lost ones are sent again at the
+/// next hello.
+struct CertificateRenewed {
+    std::string certificate;  ///< PEM
+};
 /// Sent by either side that cannot apply a delta. `what` is "desired" or "observed".
 struct Resend {
     std::string what;
@@ -270,6 +283,8 @@ std::string encode(const Desired&);
 std::string encode(const Accepted&);
 std::string encode(const Observed&);
 std::string encode(const FactsChanged&);
+std::string encode(const ClockChanged&);
+std::string encode(const CertificateRenewed&);
 std::string encode(const Resend&);
 std::string encode(const Current&);
 std::string encode(const Stopping&);

@@ -32,6 +32,10 @@ struct TlsMaterial {
 /// Turns `Authorization: Bearer …` into a caller; auth.bad_token otherwise. Called on the control loop.
 using TokenCheck = std::function<Result<Caller>(std::string_view token)>;
 
+/// Told of each request that was refused for who its caller is: auth.forbidden, auth.required,
+/// auth.bad_token. Called on the control loop, before the answer.
+using RefusalListener = std::function<void(const Request& request, const Error& error)>;
+
 struct ListenerSpec {
     enum class Kind { plain, tls, unix_socket };
     Kind kind = Kind::plain;
@@ -59,6 +63,8 @@ public:
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
 
+    /// Before listening.
+    void on_refused(RefusalListener listener);
     /// Also while listening: new connections use it. core.invalid, and nothing changed, if it cannot be used.
     Result<void> use_tls(TlsMaterial material);
     Result<void> listen(const ListenerSpec& spec);     ///< an address in use is core.io with what to change

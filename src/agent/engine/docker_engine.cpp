@@ -103,6 +103,8 @@ public:
     Task<Result<void>> pull(std::string reference, std::string auth, PullProgress progress) override {
         return pull_image(api_, std::move(reference), std::move(auth), std::move(progress));
     }
+    Task<Result<void>> remove_image(std::string reference) override;
+    Task<Result<bool>> has_path(std::string container, std::string path) override;
     Task<Result<std::unique_ptr<EngineStream<EngineEvent>>>> events(LabelMap labels) override {
         return open_events(api_, std::move(labels));
     }
@@ -133,12 +135,11 @@ Task<Result<EngineInfo>> DockerEngine::info() {
     call.doing = "ask the engine for its state";
     const Result<boost::json::value> answer = co_await DockerApi::json(api_, std::move(call));
     if (answer.has_error()) co_return answer.error();
-    info->id = text_at(*answer, "/ID");
-    if (info->kind == "podman") {
-        // Podman makes up a new id for every answer; where it keeps its containers is what stays.
-        info->id =
-            std::string(text_at(*answer, "/Name")) + ":" + std::string(text_at(*answer, "/DockerRootDir"));
-    }
+    info->data_root = text_at(*answer, "/DockerRootDir");
+    // Podman makes up a new id for every answer, and Docker before 24 takes it from /etc/docker, which all
+    // daemons of a machine share: where it keeps its containers is what tells one from another.
+    info->id =
+        std::string(text_at(*answer, info->kind == "podman" ? "/Name" : "/ID")) + ":" + info->data_root;
     if (info->architecture.empty())
         info->architecture = normal_architecture(text_at(*answer, "/Architecture"));
     co_return std::move(*info);
@@ -372,6 +373,28 @@ Task<Result<void>> DockerEngine::remove_volume(std::string name) {
     call.deadline = kSlow;
     call.fine_too = {404};
     return act(std::move(call));
+}
+
+Task<Result<void>> DockerEngine::remove_image(std::string reference) {
+    ApiCall call;
+    call.method = http::Method::del;
+    call.path = "/images/" + image_path(reference);
+    call.doing = "remove " + quoted("image", reference);
+    call.deadline = kSlow;
+    call.fine_too = {404};
+    return act(std::move(call));
+}
+
+Task<Result<bool>> DockerEngine::has_path(std::string container, std::string path) {
+    ApiCall call;
+    call.path = container_path(container, "/archive" + api_query({{"path", path}}));
+    call.doing = "look for " + path + " in " + quoted("container", container);
+    // That an archive begins is all that is asked; what is in it is not read.
+    const Result<std::unique_ptr<http::ClientStream>> archive =
+        co_await DockerApi::stream(api_, std::move(call));
+    if (archive.has_value()) co_return true;
+    if (archive.error().code == engine_errc::not_found) co_return false;
+    co_return archive.error();
 }
 
 Task<Result<ImageState>> DockerEngine::image(std::string reference) {

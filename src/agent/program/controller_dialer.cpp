@@ -38,4 +38,15 @@ Task<Result<std::unique_ptr<http::FrameStream>>> ControllerDialer::dial(std::str
     co_return co_await client.websocket("/agent/v1/link", {}, kDialTime);
 }
 
+Task<Result<void>> ControllerDialer::take_certificate(std::string certificate) {
+    const Result<WallTime> until = certificate_end(certificate, identity_.key);
+    if (until.has_error()) co_return until.error();
+    identity_.certificate = std::move(certificate);
+    auto work = [&disk = disk_, directory = state_dir_, identity = identity_] {
+        return save_identity(disk, directory, identity);
+    };
+    const Result<void> saved = co_await offload(runtime_, Pool::storage, std::move(work));
+    co_return saved;
+}
+
 }  // namespace icos::agent

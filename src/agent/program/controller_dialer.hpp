@@ -18,15 +18,21 @@ Result<http::Endpoint> controller_endpoint(
     const std::string& key
 );
 
-/// Dials `wss://controller/agent/v1/link` with the node's certificate and the pinned authority.
+/// Dials `wss://controller/agent/v1/link` with the node's certificate and the pinned authority. A renewed
+/// certificate is used from the next call on, and kept in the identity's file.
 class ControllerDialer final : public Dialer {
 public:
-    ControllerDialer(Runtime& runtime, const Identity& identity) : runtime_(runtime), identity_(identity) {}
+    ControllerDialer(Runtime& runtime, Disk& disk, std::string state_dir, Identity identity)
+        : runtime_(runtime), disk_(disk), state_dir_(std::move(state_dir)), identity_(std::move(identity)) {}
     Task<Result<std::unique_ptr<http::FrameStream>>> dial(std::string controller) override;
+    /// core.invalid if it is not one for this node's key; store.full, core.io if it could not be kept.
+    Task<Result<void>> take_certificate(std::string certificate) override;
 
 private:
     Runtime& runtime_;
-    const Identity& identity_;
+    Disk& disk_;
+    std::string state_dir_;
+    Identity identity_;
 };
 
 }  // namespace icos::agent

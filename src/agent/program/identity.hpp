@@ -2,6 +2,7 @@
 #pragma once
 #include "icos/agent/protocol.hpp"
 #include "icos/core/error.hpp"
+#include "icos/core/time.hpp"
 #include "icos/store/disk.hpp"
 
 #include <map>
@@ -42,6 +43,8 @@ Result<void> save_identity(Disk& disk, const std::string& state_dir, const Ident
 Result<std::string> load_or_make_key(Disk& disk, const std::string& state_dir);
 /// A new EC P-256 key, PEM (PKCS #8).
 Result<std::string> make_key();
+/// When the certificate (PEM) ends; core.invalid if it is none, or not one for `key`.
+Result<WallTime> certificate_end(const std::string& certificate, const std::string& key);
 /// Certificate for the first connection, which only has to prove that the node holds the key. Valid at any
 /// date.
 Result<std::string> self_signed_certificate(const std::string& key, const std::string& common_name);

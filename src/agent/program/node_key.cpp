@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "identity.hpp"
 
+#include <ctime>
 #include <memory>
 #include <openssl/bio.h>
 #include <openssl/ec.h>
@@ -74,6 +75,21 @@ Result<std::string> self_signed_certificate(const std::string& key_pem, const st
         return failed("sign the first certificate");
     }
     return contents(out.get());
+}
+
+Result<WallTime> certificate_end(const std::string& certificate_pem, const std::string& key_pem) {
+    const Owned<BIO> text(BIO_new_mem_buf(certificate_pem.data(), static_cast<int>(certificate_pem.size())));
+    const Owned<X509> certificate(PEM_read_bio_X509(text.get(), nullptr, nullptr, nullptr));
+    const Owned<BIO> in(BIO_new_mem_buf(key_pem.data(), static_cast<int>(key_pem.size())));
+    const Owned<EVP_PKEY> key(PEM_read_bio_PrivateKey(in.get(), nullptr, nullptr, nullptr));
+    if (!certificate || !key || X509_check_private_key(certificate.get(), key.get()) != 1) {
+        ERR_clear_error();
+        return Error{errc::invalid, "that is no certificate for this node's key"};
+    }
+    std::tm end{};
+    if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate.get()), &end) != 1)
+        return failed("read the end of a certificate");
+    return from_ms(static_cast<std::int64_t>(timegm(&end)) * 1000);
 }
 
 }  // namespace icos::agent

@@ -2,8 +2,11 @@
 #include "program.hpp"
 
 #include "../accepted_log.hpp"
+#include "../agent_status.hpp"
 #include "../facts.hpp"
+#include "command_loop.hpp"
 #include "controller_dialer.hpp"
+#include "engine_lock.hpp"
 #include "icos/agent/agent.hpp"
 #include "icos/agent/docker_engine.hpp"
 #include "icos/async/production_runtime.hpp"
@@ -29,32 +32,6 @@ namespace {
 
 const Log kLog("agent.program");
 constexpr Duration kStopTime{4'000};
-
-void print(const Error& error) {
-    std::fprintf(stderr, "error: %s [%s]\n", error.detail.c_str(), stable_code(error).c_str());
-    if (!error.hint.empty()) std::fprintf(stderr, "  %s\n", error.hint.c_str());
-}
-
-/// One loop, and threads that begin only when the first file is written or the first name resolved.
-ProductionRuntime::Settings small_runtime() {
-    return {.io_threads = 0, .compute_threads = 1, .blocking_threads = 1};
-}
-
-template <class T>
-Task<> to_result(Task<Result<T>> task, std::optional<Result<T>>* out, ProductionRuntime* runtime) {
-    out->emplace(co_await std::move(task));
-    runtime->stop();
-}
-
-template <class T>
-Result<T> run_to_end(ProductionRuntime& runtime, Task<Result<T>> task) {
-    std::optional<Result<T>> result;
-    TaskGroup group(runtime);
-    group.spawn("agent.command", to_result(std::move(task), &result, &runtime));
-    runtime.run();
-    if (!result) return Error{errc::internal, "the command ended without a result"};
-    return std::move(*result);
-}
 
 Task<Result<Identity>> join_with_facts(Runtime& runtime, Disk& disk, JoinOptions options, Facts* facts) {
     const DeclaredFacts declared{options.labels, options.devices, options.controller};
@@ -95,9 +72,14 @@ public:
         : runtime_(runtime),
           engine_(make_docker_engine(runtime, options.docker_socket)),
           relay_(make_tcp_relay(runtime, RelaySettings{})),
-          dialer_(runtime, identity),
+          dialer_(runtime, disk, options.state_dir, identity),
+          claim_(
+              kEngineLocks,
+              "node " + identity.name + " (process " + std::to_string(getpid()) + ", state in " +
+                  options.state_dir + ")"
+          ),
           facts_("/", DeclaredFacts{identity.labels, identity.devices, identity.controllers.front()}),
-          agent_(runtime, disk, *engine_, *relay_, dialer_, facts_, settings(identity, options)),
+          agent_(runtime, disk, *engine_, *relay_, dialer_, facts_, settings(identity, options, claim_)),
           signals_(runtime.loop(), SIGTERM, SIGINT),
           tasks_(runtime) {}
 
@@ -109,8 +91,9 @@ public:
     }
 
 private:
-    static Settings settings(const Identity& identity, const RunOptions& options) {
+    static Settings settings(const Identity& identity, const RunOptions& options, EngineClaim& claim) {
         Settings out;
+        out.claim = &claim;
         out.node_id = identity.node_id;
         out.name = identity.name;
         out.controllers = identity.controllers;
@@ -152,6 +135,7 @@ private:
     std::unique_ptr<Engine> engine_;
     std::unique_ptr<Relay> relay_;
     ControllerDialer dialer_;
+    EngineLock claim_;
     HostFacts facts_;
     Agent agent_;
     boost::asio::signal_set signals_;
@@ -238,6 +222,51 @@ int run_join(JoinOptions options, bool start) {
     return 0;
 }
 
+namespace {
+
+/// "  what to do" under a line, if there is something.
+void print_hint(const std::string& hint) {
+    if (!hint.empty()) std::printf("            -> %s\n", hint.c_str());
+}
+
+void print_link(Disk& disk, const std::string& state_dir, bool runs) {
+    const Result<std::string> text = disk.read_all(status_path(state_dir));
+    const std::optional<AgentStatus> status =
+        text.has_value() ? decode_status(*text) : std::optional<AgentStatus>();
+    if (!status || !runs) {
+        std::printf("link        %s\n", runs ? "unknown" : "none: the agent does not run");
+        if (!runs) print_hint("systemctl start icos-agent; journalctl -u icos-agent says why it ended");
+        return;
+    }
+    const std::string since = to_rfc3339(from_ms(status->since_ms));
+    if (status->is_connected) {
+        std::printf("link        connected to %s since %s\n", status->controller.c_str(), since.c_str());
+    } else if (!status->problem.empty()) {
+        std::printf(
+            "link        none since %s: %s [%s]\n",
+            since.c_str(),
+            status->problem.c_str(),
+            status->code.c_str()
+        );
+        print_hint(status->hint);
+    } else {
+        std::printf("link        not yet connected\n");
+    }
+    constexpr std::int64_t tolerated_ms = 60'000;
+    if (status->clock_ms && (*status->clock_ms > tolerated_ms || *status->clock_ms < -tolerated_ms)) {
+        std::printf(
+            "clock       %lld s %s the controller's\n",
+            static_cast<long long>(std::abs(*status->clock_ms) / 1000),
+            *status->clock_ms < 0 ? "behind" : "ahead of"
+        );
+        print_hint("timedatectl set-ntp true");
+    }
+    if (!status->engine_problem.empty()) std::printf("engine      %s\n", status->engine_problem.c_str());
+    if (!status->disk_problem.empty()) std::printf("disk        %s\n", status->disk_problem.c_str());
+}
+
+}  // namespace
+
 int run_status(const std::string& state_dir) {
     const std::unique_ptr<Disk> disk = make_posix_disk();
     const Result<Identity> identity = load_identity(*disk, state_dir);
@@ -255,6 +284,11 @@ int run_status(const std::string& state_dir) {
     std::printf("cluster     %s\n", identity->cluster.c_str());
     std::printf("controller  %s at %s\n", identity->controller_name.c_str(), controllers.c_str());
     std::printf("agent       %s\n", runs ? "running" : "not running");
+    const Result<WallTime> until = certificate_end(identity->certificate, identity->key);
+    std::printf(
+        "certificate %s\n", until.has_error() ? "unreadable" : ("until " + to_rfc3339(*until)).c_str()
+    );
+    print_link(*disk, state_dir, runs);
     std::printf("components  %zu\n", replay.set.size());
     for (const auto& [id, placement] : replay.set) {
         std::printf(

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "header/model.hpp"
+#include "icos/core/daily_window.hpp"
 
 #include <fmt/format.h>
 
@@ -46,6 +47,18 @@ std::optional<std::uint32_t> read_duration(const Field& field) {
     return std::nullopt;
 }
 
+std::optional<std::string> read_window(const Field& field) {
+    const auto text = field.string();
+    if (!text) return std::nullopt;
+    if (const auto window = DailyWindow::parse(*text)) return window->text();
+    field.fail(
+        "E011",
+        fmt::format("\"{}\" is not a time of the day from when to when", *text),
+        {.hint = "write 02:00-04:00, in UTC"}
+    );
+    return std::nullopt;
+}
+
 }  // namespace
 
 XIcos read_x_icos(const Field& field) {
@@ -76,7 +89,7 @@ XIcos read_x_icos(const Field& field) {
     if (const auto value = field.at("maxStaleness")) options.max_staleness_ms = read_duration(*value);
     if (const auto value = field.at("registryCredentials"))
         options.registry_credentials = value->strings().value_or(std::vector<std::string>{});
-    if (const auto value = field.at("window")) options.window = value->string();
+    if (const auto value = field.at("window")) options.window = read_window(*value);
     if (const auto value = field.at("pull")) options.pull = value->one_of(kPull, "E011");
     return options;
 }

@@ -113,6 +113,7 @@ struct TokenOptions {
     std::vector<std::string> labels;   ///< K=V
     std::vector<std::string> devices;  ///< NAME=PATH
     std::int64_t uses = 1;
+    std::string replaces;  ///< name of the node that a machine becomes again
 };
 Task<int> node_token(Context& context, TokenOptions options);
 struct NodeChange {

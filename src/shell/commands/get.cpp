@@ -77,6 +77,14 @@ std::string engine_of(const boost::json::value& item, WallTime) {
     return or_dash(text_of(item, "engine") + (version.empty() ? "" : " " + version));
 }
 
+/// Codes of what is wrong with a node although it may be ready; `icos describe node` says what to do.
+std::string conditions_of(const boost::json::value& item, WallTime) {
+    std::string codes;
+    for (const auto& condition : list_of(item, "conditions"))
+        codes += (codes.empty() ? "" : ",") + text_of(condition, "code");
+    return or_dash(codes);
+}
+
 const std::vector<Kind>& kinds() {
     static const std::vector<Kind> kKinds{
         {"apps",
@@ -156,7 +164,13 @@ const std::vector<Kind>& kinds() {
            [](const auto& item, WallTime) {
                return free_of(item, "memory_bytes", "memory_free_bytes", memory);
            }},
+          {"CONDITIONS", false, conditions_of},
           {"CLUSTER", true, member("cluster")},
+          {"CERTIFICATE UNTIL",
+           true,
+           [](const auto& item, WallTime) {
+               return or_dash(text_of(item, "certificate_until").substr(0, 10));
+           }},
           {"RTT",
            true,
            [](const auto& item, WallTime) {

@@ -64,6 +64,7 @@ Task<int> node_token(Context& context, TokenOptions options) {
     boost::json::object body{{"labels", *labels}, {"devices", *devices}, {"uses", options.uses}};
     if (!options.expires.empty()) body["expires_in"] = options.expires;
     if (!options.cluster.empty()) body["cluster"] = options.cluster;
+    if (!options.replaces.empty()) body["replaces"] = options.replaces;
     const std::string text = boost::json::serialize(body);
     Result<boost::json::value> answer =
         co_await context.api.send(http::Method::post, "/api/v1/tokens", text, "application/json");
@@ -81,8 +82,12 @@ Task<int> node_token(Context& context, TokenOptions options) {
                 ? format_duration(std::chrono::round<std::chrono::seconds>(*expires - context.runtime.wall()))
                 : "?";
         const std::string uses = options.uses == 1 ? "once" : std::to_string(options.uses) + " times";
+        const std::string where = options.replaces.empty()
+                                      ? "the new node"
+                                      : "the machine that becomes node " + options.replaces + " again";
         std::printf(
-            "Run on the new node (valid for %s, %s):\n  %s\n",
+            "Run on %s (valid for %s, %s):\n  %s\n",
+            where.c_str(),
             valid.c_str(),
             uses.c_str(),
             text_of(*answer, "command").c_str()

@@ -73,7 +73,7 @@ std::vector<Event> read_all(Statement& query) {
 
 EventTable::State EventTable::state() {
     Statement& query = connection_.prepare(
-        "SELECT last_version, last_event, first_event, event_bytes, history_from_ms FROM state"
+        "SELECT last_version, last_event, first_event, event_bytes, history_from_ms, retention_ms FROM state"
     );
     State state;
     if (query.step()) {
@@ -82,6 +82,7 @@ EventTable::State EventTable::state() {
         state.first_event = static_cast<std::uint64_t>(query.integer(2));
         state.bytes = static_cast<std::uint64_t>(query.integer(3));
         state.history_from = query.integer(4);
+        state.retention_ms = query.integer(5);
     }
     query.reset();
     return state;
@@ -91,21 +92,22 @@ void EventTable::set_state(const State& state) {
     connection_
         .prepare(
             "UPDATE state SET last_version = ?1, last_event = ?2, first_event = ?3, event_bytes = ?4, "
-            "history_from_ms = ?5"
+            "history_from_ms = ?5, retention_ms = ?6"
         )
         .bind(1, static_cast<std::int64_t>(state.last_version))
         .bind(2, static_cast<std::int64_t>(state.last_event))
         .bind(3, static_cast<std::int64_t>(state.first_event))
         .bind(4, static_cast<std::int64_t>(state.bytes))
         .bind(5, state.history_from)
+        .bind(6, state.retention_ms)
         .run();
 }
 
-std::uint64_t EventTable::insert(const Event& event) {
+std::uint64_t EventTable::insert(const Event& event, WallTime kept) {
     Statement& insert = connection_.prepare(
         "INSERT INTO events (seq, version, at_ms, kind, layer, project, subject_kind, subject, message, app, "
         "node, cause, actor, "
-        "data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
+        "data, kept_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
     );
     insert.bind(1, static_cast<std::int64_t>(event.seq)).bind(2, static_cast<std::int64_t>(event.version));
     insert.bind(3, to_ms(event.at))
@@ -114,8 +116,25 @@ std::uint64_t EventTable::insert(const Event& event) {
         .bind(6, event.project);
     insert.bind(7, event.subject_kind).bind(8, event.subject).bind(9, event.message).bind(10, event.app);
     insert.bind(11, event.node).bind(12, static_cast<std::int64_t>(event.cause)).bind(13, event.actor);
-    insert.bind(14, event.data).run();
+    insert.bind(14, event.data).bind(15, to_ms(kept)).run();
     return event.data.size() + event.message.size() + kRowBytes;
+}
+
+std::optional<WallTime> EventTable::newest_kept() {
+    Statement& query = connection_.prepare("SELECT kept_ms FROM events ORDER BY seq DESC LIMIT 1");
+    std::optional<WallTime> found;
+    if (query.step()) found = from_ms(query.integer(0));
+    query.reset();
+    return found;
+}
+
+std::optional<WallTime> EventTable::kept_of(std::uint64_t seq) {
+    Statement& query = connection_.prepare("SELECT kept_ms FROM events WHERE seq >= ?1 ORDER BY seq LIMIT 1");
+    query.bind(1, static_cast<std::int64_t>(seq));
+    std::optional<WallTime> found;
+    if (query.step()) found = from_ms(query.integer(0));
+    query.reset();
+    return found;
 }
 
 std::vector<Event> EventTable::after(std::uint64_t seq, std::size_t limit, const EventFilter& filter) {
@@ -141,9 +160,10 @@ std::vector<Event> EventTable::newest(std::size_t limit, const EventFilter& filt
 void EventTable::prune(WallTime before, std::uint64_t max_bytes, std::size_t limit, State& state) {
     std::uint64_t keep_from = state.first_event;
     Statement& by_age = connection_.prepare(
-        "SELECT coalesce(max(seq), 0) FROM (SELECT seq, at_ms FROM events WHERE seq >= ?2 ORDER BY seq LIMIT "
+        "SELECT coalesce(max(seq), 0) FROM (SELECT seq, kept_ms FROM events WHERE seq >= ?2 ORDER BY seq "
+        "LIMIT "
         "?3) "
-        "WHERE at_ms < ?1"
+        "WHERE kept_ms < ?1"
     );
     by_age.bind(1, to_ms(before));
     by_age.bind(2, static_cast<std::int64_t>(keep_from)).bind(3, static_cast<std::int64_t>(limit));

@@ -3,6 +3,7 @@
 #include "sqlite/connection.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace icos::store {
@@ -18,11 +19,15 @@ public:
         std::uint64_t first_event = 1;   ///< from here on nothing is missing
         std::uint64_t bytes = 0;         ///< of all events that are kept
         std::int64_t history_from = -1;  ///< ms, from then on the history is whole; negative: not begun
+        std::int64_t retention_ms = 0;   ///< the retention clock at the last write; 0: not begun
     };
     State state();
     void set_state(const State& state);
-    /// Returns the bytes it takes, for State::bytes.
-    std::uint64_t insert(const Event& event);
+    /// Returns the bytes it takes, for State::bytes. `kept`: its time by the retention clock.
+    std::uint64_t insert(const Event& event, WallTime kept);
+    /// When the newest event, or the first from `seq` on, was recorded by the retention clock.
+    std::optional<WallTime> newest_kept();
+    std::optional<WallTime> kept_of(std::uint64_t seq);
     /// Oldest first, seq > after.
     std::vector<Event> after(std::uint64_t seq, std::size_t limit, const EventFilter& filter);
     /// The newest `limit` that match, oldest first.

@@ -15,10 +15,11 @@ public:
 
     /// Takes over what the database held before it had a history.
     void begin();
-    void insert(const Change& change, std::uint64_t version, WallTime at);
+    /// `kept`: the time by the retention clock.
+    void insert(const Change& change, std::uint64_t version, WallTime at, WallTime kept);
     std::vector<Row> at(const std::string& kind, WallTime time);
     /// Removes at most about `limit` images that nobody can ask for any more when questions about times
-    /// before `before` are refused.
+    /// before `before` (by the retention clock) are refused.
     void prune(WallTime before, std::size_t limit);
 
 private:

@@ -7,6 +7,7 @@
 #include "sqlite/directory_lock.hpp"
 #include "sqlite/event_table.hpp"
 #include "sqlite/history_table.hpp"
+#include "sqlite/retention_clock.hpp"
 #include "sqlite/schema.hpp"
 
 #include <algorithm>
@@ -77,6 +78,11 @@ public:
                 return migrated;
             make_durable();
             state_ = EventTable(*writer_).state();
+            if (state_.retention_ms == 0) {
+                const std::optional<WallTime> newest = EventTable(*writer_).newest_kept();
+                state_.retention_ms = to_ms(newest.value_or(runtime_.wall()));
+            }
+            looked_at_ = runtime_.boot();
             if (state_.history_from < 0) begin_history();
             next_version_ = state_.last_version + 1;
             if (options_.vfs.empty()) {
@@ -246,14 +252,19 @@ private:
                 queue_.pop_front();
             }
             const WallTime now = runtime_.wall();
+            const BootTime boot = runtime_.boot();
+            const auto elapsed = std::chrono::duration_cast<Duration>(boot - looked_at_);
+            EventTable::State next = state_;
+            next.retention_ms = to_ms(store::advance_retention(from_ms(state_.retention_ms), now, elapsed));
             const Result<EventTable::State> written = co_await offload(
-                runtime_, Pool::storage, [this, batch, now] { return write(batch, now, state_); }
+                runtime_, Pool::storage, [this, batch, now, next] { return write(batch, now, next); }
             );
             if (written.has_error()) {
                 drop(std::move(batch), written.error());
                 continue;
             }
             state_ = *written;
+            looked_at_ = boot;
             for (const auto& pending : batch) {
                 for (const auto& event : pending->events) events_.call(event);
                 pending->outcome = pending->version;
@@ -291,7 +302,7 @@ private:
             for (const auto& pending : batch) {
                 writer_->execute("SAVEPOINT change_set");
                 state.last_version = pending->version;
-                apply(pending->changes.changes, pending->version, now);
+                apply(pending->changes.changes, pending->version, now, from_ms(state.retention_ms));
                 pending->events.clear();
                 for (const EventDraft& draft : pending->changes.events) {
                     auto event = std::make_shared<Event>();
@@ -299,14 +310,14 @@ private:
                     event->seq = ++state.last_event;
                     event->version = pending->version;
                     event->at = now;
-                    state.bytes += table.insert(*event);
+                    state.bytes += table.insert(*event, from_ms(state.retention_ms));
                     pending->events.push_back(std::move(event));
                 }
                 writer_->execute("RELEASE change_set");
             }
             if (state.last_event / kPruneEvery != pruned_at_) {
                 pruned_at_ = state.last_event / kPruneEvery;
-                prune(table, now, state);
+                prune(table, state);
             }
             table.set_state(state);
             transaction.commit();
@@ -316,23 +327,24 @@ private:
         }
     }
 
-    void prune(EventTable& table, WallTime now, EventTable::State& state) {
+    void prune(EventTable& table, EventTable::State& state) {
+        const WallTime now = from_ms(state.retention_ms);
         const bool is_over = state.bytes > options_.event_bytes;
         table.prune(now - options_.event_age, options_.event_bytes, kMaxPrune, state);
         WallTime before = now - options_.event_age;
         if (is_over) {
             // The history goes with the events, or it would outgrow the bytes that were meant for both.
-            const std::vector<Event> first = table.after(state.first_event - 1, 1, {});
-            if (!first.empty()) before = std::max(before, first.front().at);
+            const std::optional<WallTime> first = table.kept_of(state.first_event);
+            if (first) before = std::max(before, *first);
         }
         HistoryTable(*writer_).prune(before, kMaxPrune);
         state.history_from = std::max(state.history_from, to_ms(before));
     }
 
-    void apply(const std::vector<Change>& changes, std::uint64_t version, WallTime now) {
+    void apply(const std::vector<Change>& changes, std::uint64_t version, WallTime now, WallTime kept) {
         HistoryTable history(*writer_);
         for (const Change& change : changes) {
-            if (has_history(change.kind)) history.insert(change, version, now);
+            if (has_history(change.kind)) history.insert(change, version, now, kept);
             if (change.body) {
                 writer_
                     ->prepare(
@@ -362,6 +374,7 @@ private:
     std::unique_ptr<Connection> reader_;  // under reading_
     std::mutex reading_;
     EventTable::State state_;      // what is durable
+    BootTime looked_at_{};         // when its retention clock was advanced
     std::uint64_t pruned_at_ = 0;  // storage thread
     std::uint64_t next_version_ = 1;
     std::deque<std::shared_ptr<Pending>> queue_;

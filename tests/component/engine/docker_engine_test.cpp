@@ -323,3 +323,30 @@ TEST_CASE("an engine that is not there is unreachable with what to do", "[docker
     CHECK(info.error().detail.find("/nonexistent/docker.sock") != std::string::npos);
     CHECK(info.error().hint.find("install") != std::string::npos);
 }
+
+TEST_CASE("a file that an application made is seen from outside", "[docker]") {
+    DockerFixture docker;
+    Engine& engine = docker.engine();
+    const std::string id = docker.started("lock", "touch /tmp/icos-update.lock; while :; do sleep 0.1; done");
+    docker.until(id, [](const ContainerState& container) { return container.state == "running"; });
+    docker.exec(id, {"sh", "-c", "while [ ! -e /tmp/icos-update.lock ]; do sleep 0.05; done"});
+
+    CHECK(docker.ok(engine.has_path(id, "/tmp/icos-update.lock")));
+    CHECK_FALSE(docker.ok(engine.has_path(id, "/tmp/other")));
+    docker.exec(id, {"rm", "/tmp/icos-update.lock"});
+    CHECK_FALSE(docker.ok(engine.has_path(id, "/tmp/icos-update.lock")));
+    CHECK_FALSE(docker.ok(engine.has_path("no-such-container", "/tmp")));
+}
+
+TEST_CASE("an image in use cannot be removed, and one that is not there is fine", "[docker]") {
+    DockerFixture docker;
+    Engine& engine = docker.engine();
+    docker.started("uses", "while :; do sleep 0.1; done");
+
+    const Result<void> used = docker.run(engine.remove_image(docker.ok(engine.image("busybox:1")).id));
+    REQUIRE(used.has_error());
+    CHECK(used.error().code == engine_errc::conflict);
+    docker.ok(engine.remove_image("icos-test/no-such-image:1"));
+    CHECK(docker.ok(engine.image("busybox:1")).id.size() > 10);
+    CHECK_FALSE(docker.ok(engine.info()).data_root.empty());
+}

@@ -208,6 +208,11 @@ TEST_CASE("exec carries messages both ways until the command ends", "[job_manage
     CHECK(arguments.at("command").as_array().size() == 3);
     CHECK(arguments.at("interactive").as_bool());
     CHECK_FALSE(arguments.at("tty").as_bool());
+    // Who ran what is on record; the words after the program may be secrets.
+    const Event& recorded = world.event("component.exec", "hello/web");
+    CHECK(recorded.message == "ran sh in service web");
+    CHECK(recorded.layer == Layer::security);
+    CHECK_FALSE(recorded.actor.empty());
 }
 
 TEST_CASE("a client that hangs up ends the command's stream", "[job_manager]") {

@@ -102,6 +102,7 @@ Task<> FakeController::serve(std::shared_ptr<link::Session> session) {
             Welcome welcome;
             welcome.controller_name = "vm-1";
             welcome.observed_digest = observed_digest;
+            welcome.wall_ms = wall_ms;
             send(encode(welcome));
             const std::string& accepted_digest = hellos.back().accepted_digest;
             if (accepted_digest != desired_digest(desired))
@@ -117,6 +118,8 @@ Task<> FakeController::serve(std::shared_ptr<link::Session> session) {
             take(*decode<Observed>(**message));
         } else if (type == "facts") {
             facts.push_back(decode<FactsChanged>(**message)->facts);
+        } else if (type == "clock") {
+            clocks.push_back(decode<ClockChanged>(**message)->wall_ms);
         } else if (type == "resend") {
             resends.push_back(decode<Resend>(**message)->what);
             if (resends.back() == "desired") send_desired();
@@ -142,6 +145,7 @@ void AgentWorld::start_agent() {
     settings.name = "edge-1";
     settings.controllers = {"vm-1:7443", "vm-2:7443"};
     settings.state_dir = "/state";
+    settings.claim = &claim;
     node = std::make_unique<Agent>(runtime, disk, engine, relay, controller, facts, settings);
     const Result<void> started = test::run(runtime, node->start());
     if (started.has_error()) throw std::runtime_error(describe(started.error()));

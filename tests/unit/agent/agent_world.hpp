@@ -32,6 +32,19 @@ agent::DesiredPlacement make_placement(
     const std::string& more = ""
 );
 
+/// Who has the engine, as far as a test says.
+struct FixedClaim final : agent::EngineClaim {
+    std::string holder;  ///< another agent; empty: nobody
+    Result<void> take(const std::string& engine_id) override {
+        if (holder.empty()) return {};
+        return Error{
+            agent::engine_errc::conflict,
+            "this container engine (" + engine_id + ") is used by the agent of " + holder,
+            "one engine serves one node"
+        };
+    }
+};
+
 class FixedFacts final : public agent::FactsSource {
 public:
     agent::Facts facts;
@@ -45,6 +58,10 @@ class FakeController final : public agent::Dialer {
 public:
     explicit FakeController(Runtime& runtime) : runtime_(runtime), tasks_(runtime) {}
     Task<Result<std::unique_ptr<http::FrameStream>>> dial(std::string controller) override;
+    Task<Result<void>> take_certificate(std::string certificate) override {
+        certificates.push_back(std::move(certificate));
+        co_return Result<void>();
+    }
 
     bool reachable = true;
     bool keeps_silent = false;  ///< no welcome
@@ -61,6 +78,9 @@ public:
     std::vector<agent::Facts> facts;
     std::vector<std::string> dialled;
     std::vector<std::string> resends;
+    std::vector<std::string> certificates;  ///< that the agent took
+    std::vector<std::int64_t> clocks;       ///< that the agent told after its hello
+    std::int64_t wall_ms = 0;               ///< of the welcome
 
     /// Sends the whole set, or what changed since `base`.
     void send_desired();
@@ -90,6 +110,7 @@ struct AgentWorld {
     FakeEngine engine{runtime};
     FakeRelay relay;
     FixedFacts facts;
+    FixedClaim claim;
     FakeController controller{runtime};
     std::unique_ptr<agent::Agent> node;
 

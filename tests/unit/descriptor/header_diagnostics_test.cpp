@@ -195,8 +195,9 @@ TEST_CASE("problems of x-icos have their code and place", "[descriptor]") {
             {"everything",
              "    x-icos: {version: 1, replicas: 2, spread: {by: site, max: 1}, antiAffinity: true, "
              "onNodeLoss: exclusive,\n      update: {order: start-first, healthTimeout: 30s}, maxStaleness: "
-             "1m, registryCredentials: [a], window: night, pull: always}\n",
+             "1m, registryCredentials: [a], window: 02:00-04:00, pull: always}\n",
              {}},
+            {"a window that is none", "    x-icos: {window: night}\n", {"E011 6:22"}},
             {"another version", "    x-icos: {version: 2}\n", {"E011 6:23"}},
             {"an unknown key", "    x-icos: {replica: 2}\n", {"E013 6:14"}},
             {"no replica", "    x-icos: {replicas: 0}\n", {"E011 6:24"}},

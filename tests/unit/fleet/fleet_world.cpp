@@ -233,6 +233,17 @@ std::uint64_t FleetWorld::metric(const std::string& name_and_labels) {
 }
 
 FakeAgent::FakeAgent(FleetWorld& world, const std::string& key, std::string remote)
+    : FakeAgent(world, key, std::move(remote), FleetWorld::peer(key)) {}
+
+FakeAgent::FakeAgent(FleetWorld& world, const std::string& key, WallTime certificate_until)
+    : FakeAgent(world, key, "192.0.2.7:40000", [&] {
+          http::PeerKey peer = FleetWorld::peer(key);
+          peer.issued_by_us = true;
+          peer.not_after_ms = to_ms(certificate_until);
+          return peer;
+      }()) {}
+
+FakeAgent::FakeAgent(FleetWorld& world, const std::string& key, std::string remote, http::PeerKey peer)
     : world_(world), tasks_(world.runtime) {
     icos::test::FramePipe pipe = icos::test::make_frame_pipe(world.runtime, std::move(remote), "controller");
     middle = pipe.middle;
@@ -249,9 +260,7 @@ FakeAgent::FakeAgent(FleetWorld& world, const std::string& key, std::string remo
             return true;
         }
     );
-    tasks_.spawn(
-        "agent.served", serve(this, world.acceptor().serve(FleetWorld::peer(key), std::move(pipe.first)))
-    );
+    tasks_.spawn("agent.served", serve(this, world.acceptor().serve(std::move(peer), std::move(pipe.first))));
     tasks_.spawn("agent.session", pump(this));
     tasks_.spawn("agent.read", read(this));
     world.runtime.run_until_idle();

@@ -134,6 +134,8 @@ class FakeAgent {
 public:
     /// Connects at once; says nothing yet.
     FakeAgent(FleetWorld& world, const std::string& key, std::string remote = "192.0.2.7:40000");
+    /// One that shows a certificate of our authority which is valid until then.
+    FakeAgent(FleetWorld& world, const std::string& key, WallTime certificate_until);
     ~FakeAgent();
     FakeAgent(const FakeAgent&) = delete;
     FakeAgent& operator=(const FakeAgent&) = delete;
@@ -158,6 +160,7 @@ public:
     bool served = false;  ///< the controller's serve() returned
 
 private:
+    FakeAgent(FleetWorld& world, const std::string& key, std::string remote, http::PeerKey peer);
     static Task<> pump(FakeAgent* self);
     static Task<> read(FakeAgent* self);
     static Task<> write(FakeAgent* self, std::string message);

@@ -43,7 +43,7 @@ TEST_CASE("a node joins with a certificate for the key of its connection", "[fle
     const std::int64_t joined_ms = to_ms(node->joined_at);
     const std::int64_t day = std::int64_t{24} * 3600 * 1000;
     const std::string validity =
-        "from " + std::to_string(joined_ms - day) + " to " + std::to_string(joined_ms + 30 * day);
+        "from " + std::to_string(joined_ms - day) + " to " + std::to_string(joined_ms + 90 * day);
     CHECK(certificate.find(validity) != std::string::npos);
     CHECK(node->address == "192.0.2.7");
     CHECK(world.event_messages("node.joined").size() == 1);

@@ -246,9 +246,23 @@ TEST_CASE("On TCP everything but open routes needs a token", "[http][server]") {
     world.route(Method::get, "/read", Access::read, answer_caller);
     world.route(Method::get, "/admin", Access::admin, answer_caller);
     world.route(Method::get, "/agent", Access::agent, answer_caller);
+    std::vector<std::string> refusals;
+    world.server.on_refused([&refusals](const Request& request, const Error& error) {
+        refusals.push_back(request.path + " " + request.caller.subject + " " + stable_code(error));
+    });
     world.listen();
 
     world.run(check_tokens(&world));
+
+    // Whoever keeps a record of it hears of each refusal for who the caller is, and of nothing else.
+    const std::vector<std::string> expected{
+        "/read anonymous auth.required",
+        "/read anonymous auth.bad_token",
+        "/read anonymous auth.bad_token",
+        "/admin token:reader-token auth.forbidden",
+        "/agent token:admin-token auth.forbidden",
+    };
+    CHECK(refusals == expected);
 }
 
 TEST_CASE("On the Unix socket the controller's own user is admin", "[http][server]") {

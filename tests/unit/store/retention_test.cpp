@@ -88,3 +88,46 @@ TEST_CASE("retention keeps the bytes of all events near the limit for good", "[s
     CHECK(kept > 900);
     CHECK(kept < 2100);
 }
+
+TEST_CASE("a clock that jumps to 2100 and back takes no events and no history along", "[store]") {
+    StoreWorld world;
+    REQUIRE(world.open());
+    ChangeSet app;
+    app.changes.push_back({"app", "a", "1"});
+    REQUIRE(world.run(world.store->commit(app)));
+    app.changes[0].body = "2";
+    REQUIRE(world.run(world.store->commit(app)));
+    REQUIRE(world.run(world.store->commit(many(500))));
+    const WallTime right = world.runtime.wall();
+
+    world.runtime.set_wall(right + std::chrono::hours(24 * 365 * 74));
+    for (int i = 0; i < 3; ++i) {
+        world.runtime.advance(std::chrono::hours(1));
+        REQUIRE(world.run(world.store->commit(many(1000))));
+    }
+    world.close();
+    REQUIRE(world.open());
+    REQUIRE(world.run(world.store->commit(many(1000))));
+    world.runtime.set_wall(right + std::chrono::hours(3));
+    REQUIRE(world.run(world.store->commit(many(1000))));
+
+    CHECK(world.store->first_event() == 1);
+    CHECK(world.run(world.store->history("app", right)).has_value());
+    // What was recorded in 2100 goes in its turn, 30 days after it was written.
+    world.runtime.advance(std::chrono::hours(24 * 31));
+    REQUIRE(world.run(world.store->commit(many(1000))));
+    CHECK(world.store->first_event() > 1);
+}
+
+TEST_CASE("a clock at 1970 neither ages what is kept nor keeps for ever what it stamped", "[store]") {
+    StoreWorld world;
+    REQUIRE(world.open());
+    REQUIRE(world.run(world.store->commit(many(500))));
+    world.runtime.set_wall(WallTime{});
+    REQUIRE(world.run(world.store->commit(many(1000))));
+    CHECK(world.store->first_event() == 1);
+
+    world.runtime.advance(std::chrono::hours(24 * 31));
+    REQUIRE(world.run(world.store->commit(many(1000))));
+    CHECK(world.store->first_event() > 1000);
+}

@@ -280,8 +280,34 @@ TEST_CASE("a database of a later release is refused and left as it was", "[store
 
     REQUIRE(opened.has_error());
     CHECK(stable_code(opened.error()) == "store.newer");
-    sql(world.options.path, "PRAGMA user_version = 2");
+    sql(world.options.path, "PRAGMA user_version = 3");
     CHECK(world.open());
+}
+
+TEST_CASE("a database from before the retention clock goes on, and ages from where it was", "[store]") {
+    StoreWorld world;
+    REQUIRE(world.open());
+    ChangeSet events;
+    for (int i = 0; i < 10; ++i) {
+        EventDraft event;
+        event.kind = "thing.changed";
+        events.events.push_back(std::move(event));
+    }
+    REQUIRE(world.run(world.store->commit(events)));
+    world.close();
+    sql(world.options.path,
+        "DROP INDEX history_by_kept; CREATE INDEX history_by_time ON history (at_ms); ALTER TABLE events "
+        "DROP "
+        "COLUMN kept_ms; ALTER TABLE history DROP COLUMN kept_ms; ALTER TABLE state DROP COLUMN "
+        "retention_ms; "
+        "PRAGMA user_version = 2");
+
+    REQUIRE(world.open());
+
+    CHECK(world.run(world.store->recent(100, {})).value().size() == 10);
+    world.runtime.advance(std::chrono::hours(24 * 31));
+    while (world.store->last_event() < 1010) REQUIRE(world.run(world.store->commit(events)));
+    CHECK(world.store->first_event() == 11);
 }
 
 TEST_CASE("a file that is no database is refused, not replaced", "[store]") {
