@@ -125,9 +125,10 @@ std::vector<Moment> record(
     int number = 0;
     bool watching = kind.unwatched == 0;
     Rng none(0);
-    disk->watch([&] {
+    const auto remember = [&] {
         if (watching) moments.push_back(Moment{disk->after(Ending::kill, none), told, number});
-    });
+    };
+    disk->watch(remember);
     for (int i = 1; i <= kind.lives && problem.empty(); ++i) {
         Life life(kind, *disk);
         Result<std::string> found = life.open();
@@ -135,9 +136,11 @@ std::vector<Moment> record(
         if (found.has_value() && !told.allows(*found)) problem = "a state got lost without any fault";
         if (!problem.empty()) break;
         told.acknowledge(std::move(*found));
+        remember();  // also with nothing more to write: what was told counts from now on
         for (int change = 0; change < kind.changes && problem.empty(); ++change) {
             watching = number >= kind.unwatched;
             problem = do_change(life, told, ++number);
+            remember();
         }
         life.close();
     }
