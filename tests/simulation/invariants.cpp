@@ -288,12 +288,18 @@ void Invariants::check_settled(
 ) {
     // Replicas that the controller says have no home: allowed, they had to be enough for their zone.
     std::map<std::pair<std::string, std::string>, std::size_t> homeless;
+    // What has a place on a node may have its network there without a container: its image cannot be had.
+    std::map<std::string, std::set<std::string>> at_home;
     const boost::json::value apps = boost::json::parse(apps_json);
     for (const boost::json::value& app : apps.at("items").as_array()) {
         const std::string name(app.at("name").as_string());
         for (const boost::json::value& component : app.at("components").as_array()) {
             for (const boost::json::value& placement : component.at("placements").as_array()) {
-                if (!placement.at("node").as_string().empty()) continue;
+                const std::string home(placement.at("node").as_string());
+                if (!home.empty()) {
+                    at_home[home].insert(name);
+                    continue;
+                }
                 ++homeless[{name, std::string(component.at("name").as_string())}];
             }
         }
@@ -302,7 +308,7 @@ void Invariants::check_settled(
     std::map<std::pair<std::string, std::string>, std::vector<std::pair<std::string, const SimContainer*>>>
         found;
     for (const auto& node : nodes) {
-        std::set<std::string> apps_here;
+        std::set<std::string> apps_here = at_home[node->name()];
         for (const auto& [id, container] : node->engine().containers()) {
             found[{app_of(container), component_of(container)}].emplace_back(node->name(), &container);
             apps_here.insert(app_of(container));
