@@ -37,6 +37,7 @@ void NodeLosses::judge(const Topology& topology, BootTime now) {
     if (mass_ && ready * 10 >= mass_->base * 7) {
         mass_.reset();
         released_.clear();
+        ended_ = now;
     }
     // Those that are silent too may be about to go: whether this is a mass loss is known in a moment.
     const std::size_t silent = lost + suspect;
@@ -50,10 +51,15 @@ void NodeLosses::judge(const Topology& topology, BootTime now) {
             released_.insert(id);
         }
     }
+    const auto is_returning = [&](const NodeId& id) {
+        const auto since = lost_.find(id);
+        return ended_ && now - *ended_ < rules_.window && since != lost_.end() && since->second <= *ended_;
+    };
     given_up_.clear();
     for (const Node& node : topology.nodes) {
         if (node.state != NodeState::lost) continue;
-        const bool may = node.confirmed_lost || (mass_ ? released_.contains(node.id) : !is_unclear);
+        const bool may = node.confirmed_lost ||
+                         (mass_ ? released_.contains(node.id) : !is_unclear && !is_returning(node.id));
         if (may) given_up_.insert(node.id);
     }
     silent_.clear();

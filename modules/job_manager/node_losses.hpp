@@ -12,7 +12,8 @@ namespace icos::job_manager {
 
 /// Decides which lost nodes may be given up, so that what ran there gets new homes. When many go at once, it
 /// is more likely the controller's own network that went: then nothing is given up until most are back, an
-/// operator confirms the loss of a node, or enough time has passed. No clock, no I/O.
+/// operator confirms the loss of a node, or enough time has passed. Those that are not yet among the
+/// returning have one window more: agents come back over a while. No clock, no I/O.
 class NodeLosses {
 public:
     struct Rules {
@@ -47,7 +48,8 @@ private:
     std::set<NodeId> silent_;
     std::optional<BootTime> look_again_;
     std::optional<Mass> mass_;
-    std::set<NodeId> released_;  ///< during a mass loss, because time passed
+    std::optional<BootTime> ended_;  ///< when the last mass loss did
+    std::set<NodeId> released_;      ///< during a mass loss, because time passed
     std::set<NodeId> given_up_;
 };
 

@@ -20,7 +20,9 @@ constexpr Duration kFactsInterval{60'000};
 constexpr Duration kDiskInterval{60'000};
 constexpr Duration kLowDiskInterval{15'000};
 constexpr Duration kClockInterval{10'000};
-const Backoff::Settings kReconnect{Duration(500), Duration(30'000)};
+/// The longest pause and an attempt together stay below a lease: after the controller was away no node may be
+/// called lost only because its agent still waits.
+const Backoff::Settings kReconnect{Duration(500), Duration(15'000)};
 /// A connection that lasted this long was a good one.
 constexpr Duration kGoodLink{10'000};
 /// What the engine shows is waited for this long before the first hello: half of it would look like a change.

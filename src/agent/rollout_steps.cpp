@@ -308,18 +308,25 @@ Task<Result<void>> Rollout::start_in_order(Context context, std::vector<std::str
 
 Task<Result<void>> Rollout::prove(Context context) {
     const UnitPtr unit = context.unit;
-    const BootTime deadline = parts_.runtime.boot() + Duration(context.wanted->health_timeout_ms);
+    const BootTime began = parts_.runtime.boot();
+    const BootTime deadline = began + Duration(context.wanted->health_timeout_ms);
     Result<void> looked = co_await look(unit);
+    // The engine stamps starts with the wall clock, which may be set meanwhile: from here on the boot clock
+    // tells how long they run. If it was set back just before, the newest start is the best that is known.
+    std::int64_t began_ms = to_ms(parts_.runtime.wall());
+    for (const ContainerState* container : unit->of_digest(context.wanted->digest))
+        began_ms = std::max(began_ms, container->started_ms);
     while (true) {
         if (looked.has_error()) co_return looked;
         if (context.superseded()) co_return superseded();
+        const auto watched = std::chrono::duration_cast<Duration>(parts_.runtime.boot() - began);
         const Gate proved = gate(
             unit->of_digest(context.wanted->digest),
             context.plan->containers.size(),
             unit->traits,
             unit->last_exit,
             kSettle,
-            to_ms(parts_.runtime.wall())
+            began_ms + watched.count()
         );
         if (proved.verdict == Verdict::passed) co_return Result<void>();
         if (proved.verdict == Verdict::failed) {

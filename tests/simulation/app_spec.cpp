@@ -32,6 +32,12 @@ std::string descriptor_of(const std::string& app, const AppSpec& spec) {
         if (component.talks_to_first) {
             header += fmt::format("    communication:\n      - incoming: {}\n", spec.components.front().name);
         }
+        if (!component.on_node_loss.empty() || component.copies > 1) {
+            header += "    x-icos:\n      version: 1\n";
+            if (component.copies > 1) header += fmt::format("      replicas: {}\n", component.copies);
+            if (!component.on_node_loss.empty())
+                header += fmt::format("      onNodeLoss: {}\n", component.on_node_loss);
+        }
         manifests +=
             fmt::format("  - name: {0}\n    manifest:\n      services:\n        {0}:\n", component.name);
         manifests += fmt::format("          image: demo/{}:1\n", component.image);

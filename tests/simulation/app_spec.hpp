@@ -19,7 +19,12 @@ struct ComponentSpec {
     bool talks_to_first = false;  ///< joined by communication to the first component
     std::size_t padding = 0;      ///< bytes of environment, to make it heavy
     std::string restart = "unless-stopped";
-    std::size_t replicas() const { return zones.empty() ? 1 : zones.size(); }
+    std::string on_node_loss{};  ///< replace, exclusive or keep; empty: left to the default
+    std::size_t copies = 1;      ///< without zones
+    std::size_t replicas() const { return zones.empty() ? copies : zones.size(); }
+    bool is_exclusive() const { return on_node_loss == "exclusive"; }
+    /// Data is where it runs: it is not to begin anew somewhere else.
+    bool is_kept() const { return on_node_loss == "keep" || (on_node_loss.empty() && has_volume); }
 };
 
 struct AppSpec {

@@ -21,6 +21,7 @@ constexpr Kind kKinds[] = {
     {"node.power loss", 6},
     {"node.power loss while it writes", 8},
     {"node.reboot", 4},
+    {"nodes.more than half lost at once", 2},
     {"network.partition", 12},
     {"network.partition in one direction", 8},
     {"network.partition of the controller", 2},
@@ -89,6 +90,7 @@ void Faults::attempt(const std::string& kind) {
 }
 
 bool Faults::fire(const std::string& kind) {
+    if (kind.starts_with("nodes.")) return fire_mass_loss();
     if (kind.starts_with("controller.")) return fire_controller(kind);
     if (kind.starts_with("agent.") || kind.starts_with("node.")) return fire_node(kind);
     if (kind.starts_with("network.")) return fire_network(kind);
@@ -138,6 +140,41 @@ bool Faults::fire_node(const std::string& kind) {
     if (kind == "node.power loss") node.lose_power(downtime);
     if (kind == "node.power loss while it writes") node.lose_power_later(downtime, 1 + rng_.below(4));
     if (kind == "node.reboot") node.reboot(downtime);
+    return true;
+}
+
+bool Faults::fire_mass_loss() {
+    // Longer than a lease; over before the controller loses patience.
+    const SimTime duration = seconds(45, 240);
+    if (is_mass_loss_ || !controller_.is_serving() || world_.now() + duration >= last_) return false;
+    std::vector<SimNode*> left;
+    for (const auto& node : nodes_) left.push_back(node.get());
+    std::size_t count = nodes_.size() * static_cast<std::size_t>(rng_.between(60, 100)) / 100;
+    const bool is_power = rng_.one_in(2);
+    std::set<std::string> names;
+    for (; count > 0; --count) {
+        const std::size_t chosen = rng_.below(left.size());
+        SimNode& node = *left[chosen];
+        left.erase(left.begin() + static_cast<std::ptrdiff_t>(chosen));
+        names.insert(node.name());
+        if (is_power) {
+            node.lose_power(duration);
+            continue;
+        }
+        network_.cut(node.name(), kControllerHost);
+        network_.cut(kControllerHost, node.name());
+    }
+    is_mass_loss_ = true;
+    if (mass_loss_callback_) mass_loss_callback_(names);
+    world_.after(duration, nullptr, [this, names, is_power] {
+        is_mass_loss_ = false;
+        if (mass_loss_callback_) mass_loss_callback_({});
+        for (const std::string& name : names) {
+            if (is_power || healed_) continue;
+            network_.heal(name, kControllerHost);
+            network_.heal(kControllerHost, name);
+        }
+    });
     return true;
 }
 

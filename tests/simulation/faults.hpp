@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,11 +30,16 @@ public:
 
     static const std::vector<std::string>& kinds();
 
+    /// Told the names of most nodes when they go at once, and an empty set when they begin to come back.
+    using OnMassLoss = std::function<void(const std::set<std::string>&)>;
+    void on_mass_loss(OnMassLoss callback) { mass_loss_callback_ = std::move(callback); }
+
 private:
     /// False if there is nothing to break now; it is tried again a little later.
     bool fire(const std::string& kind);
     bool fire_controller(const std::string& kind);
     bool fire_node(const std::string& kind);
+    bool fire_mass_loss();
     bool fire_network(const std::string& kind);
     bool fire_slow_things(const std::string& kind);
     void attempt(const std::string& kind);
@@ -49,6 +55,8 @@ private:
     SimController& controller_;
     std::vector<std::unique_ptr<SimNode>>& nodes_;
     Rng rng_;
+    OnMassLoss mass_loss_callback_;
+    bool is_mass_loss_ = false;
     SimTime last_{};
     bool healed_ = false;
 };

@@ -14,6 +14,8 @@ namespace {
 
 /// Below the lease of 30 s: the clocks of lease and of this check start at different ends of the wire.
 constexpr SimTime kMaybeLost = 20s;
+constexpr SimTime kHeardOf = 7s;     ///< a link that idles is heard of more often
+constexpr SimTime kMoveTime = 3min;  ///< a move that was decided is made within
 constexpr std::size_t kFrameHeader = 8;
 
 /// Value of a string member near the beginning of a JSON text; frames may hold only the first part of a
@@ -25,6 +27,12 @@ std::string member(std::string_view json, std::string_view name) {
     const auto begin = at + key.size();
     const auto end = json.find('"', begin);
     return end == std::string_view::npos ? std::string() : std::string(json.substr(begin, end - begin));
+}
+
+/// One service of one replica of an application instance: what must not run twice.
+std::string replica_of(const SimContainer& container) {
+    return container.label("app.icos.eu/instance") + " " + component_of(container) + " " +
+           container.label("icos.eu/replica") + " " + container.label("icos.eu/service");
 }
 
 std::string key_of(const SimNode& node, const SimContainer& container) {
@@ -56,8 +64,14 @@ void Invariants::touch(const std::string& node) {
     contact.last_frame = world_.now();
 }
 
-void Invariants::node_went_away(const std::string& node) {
-    contacts_[node].given_up_at = world_.now();
+void Invariants::on_mass_loss(const std::set<std::string>& nodes) {
+    mass_loss_ = MassLoss{{}, world_.now()};
+    for (const std::string& node : nodes) {
+        // Only of those that were there it is known that they did not go for another reason before.
+        const Contact& contact = contacts_[node];
+        if (world_.now() - contact.last_frame < kHeardOf && contact.given_up_at < world_.now() - kMoveTime)
+            mass_loss_.nodes.insert(node);
+    }
 }
 
 void Invariants::on_container(SimNode& node, const SimEngine::Change& change) {
@@ -69,6 +83,7 @@ void Invariants::on_container(SimNode& node, const SimEngine::Change& change) {
             break;
         case Act::started:
             started_[container.state.id] = world_.now();
+            on_start(node, container);
             break;
         case Act::stopped:
             on_end_by_agent(node, container, "stopped");
@@ -76,12 +91,58 @@ void Invariants::on_container(SimNode& node, const SimEngine::Change& change) {
         case Act::removed:
             on_end_by_agent(node, container, "removed");
             break;
+        case Act::restarted_by_engine:
+            on_start(node, container);
+            break;
         case Act::renamed:
         case Act::died:
         case Act::health:
         case Act::lost_power:
-        case Act::restarted_by_engine:
             break;
+    }
+}
+
+void Invariants::on_start(SimNode& node, const SimContainer& container) {
+    const ComponentSpec* spec = spec_of(container);
+    if (spec == nullptr || !spec->is_exclusive()) return;
+    world_.count("check.exclusive container started");
+    for (SimNode* place : nodes_) {
+        for (const auto& [id, other] : place->engine().containers()) {
+            if (id == container.state.id || !other.is_up() || replica_of(other) != replica_of(container))
+                continue;
+            return world_.fail(
+                "exclusive " + container.state.name + " started on " + node.name() + " while " +
+                other.state.name + " runs on " + place->name()
+            );
+        }
+    }
+}
+
+const ComponentSpec* Invariants::spec_of(const SimContainer& container) const {
+    const AppModel* app = user_.find(app_of(container));
+    if (app == nullptr) return nullptr;
+    const auto spec = app->history.find({component_of(container), container.revision});
+    return spec == app->history.end() ? nullptr : &spec->second;
+}
+
+void Invariants::check_home(SimNode& node, const SimContainer& container, const ComponentSpec& spec) {
+    Home& home = homes_[replica_of(container)];
+    const Home before = std::exchange(home, Home{node.name(), world_.now()});
+    if (before.node.empty() || before.node == node.name()) return;
+    world_.count("check.replica made on another node");
+    if (spec.is_kept()) {
+        return world_.fail(
+            container.state.name + " has its data on " + before.node + " and was begun anew on " + node.name()
+        );
+    }
+    const AppModel* app = user_.find(app_of(container));
+    const bool is_wish = app->last_change > mass_loss_.since - kMoveTime ||
+                         user_.was_drained(before.node, mass_loss_.since - kMoveTime);
+    if (mass_loss_.nodes.contains(before.node) && before.since < mass_loss_.since && !is_wish) {
+        world_.fail(
+            container.state.name + " was moved from " + before.node + " to " + node.name() +
+            " although most nodes were lost at once"
+        );
     }
 }
 
@@ -91,11 +152,22 @@ void Invariants::on_end_by_agent(SimNode& node, const SimContainer& container, c
     const SimTime started = started_[container.state.id];
     if (app == nullptr || app->has_reason_to_end(component_of(container), container.revision, started))
         return;
+    const ComponentSpec* spec = spec_of(container);
+    if (spec != nullptr && spec->is_exclusive() && user_.was_drained(node.name(), started)) {
+        world_.count("check.exclusive container ended for a drain");
+        return;
+    }
     const Contact& contact = contacts_[node.name()];
     const bool silent_now = world_.now() - contact.last_frame > kMaybeLost;
     if (contact.given_up_at >= started || silent_now) {
-        // It may have been given another home meanwhile. What must not happen is that it comes back as it
+        // It was given another home meanwhile, which has it. What must not happen is that it comes back as it
         // was.
+        if (!has_other_copy(node, container)) {
+            return world_.fail(
+                container.state.name + " (revision " + container.revision + ") on " + node.name() +
+                ", which had been away, was " + word + " before another node had a copy"
+            );
+        }
         ended_for_no_reason_.insert(key_of(node, container));
         world_.count("check.container of a node that was away ended");
         return;
@@ -134,16 +206,15 @@ void Invariants::on_create(SimNode& node, const SimContainer& container) {
             " was replaced by one of the same revision"
         );
     }
+    if (const ComponentSpec* spec = spec_of(container)) check_home(node, container, *spec);
     // Claims per placement: two generations of one placement may overlap while they are switched.
     std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> claims;
     for (const auto& [id, other] : node.engine().containers()) {
-        const AppModel* app = user_.find(app_of(other));
-        if (app == nullptr) continue;
-        const auto spec = app->history.find({component_of(other), other.revision});
-        if (spec == app->history.end()) continue;
+        const ComponentSpec* spec = spec_of(other);
+        if (spec == nullptr) continue;
         auto& claim = claims[other.label("icos.eu/placement")];
-        claim.first = std::max<std::uint64_t>(claim.first, spec->second.cpu_milli);
-        claim.second = std::max<std::uint64_t>(claim.second, spec->second.memory_mib << 20U);
+        claim.first = std::max<std::uint64_t>(claim.first, spec->cpu_milli);
+        claim.second = std::max<std::uint64_t>(claim.second, spec->memory_mib << 20U);
     }
     std::uint64_t cpu = 0;
     std::uint64_t memory = 0;
@@ -217,12 +288,18 @@ void Invariants::check_settled(
 ) {
     // Replicas that the controller says have no home: allowed, they had to be enough for their zone.
     std::map<std::pair<std::string, std::string>, std::size_t> homeless;
+    // What has a place on a node may have its network there without a container: its image cannot be had.
+    std::map<std::string, std::set<std::string>> at_home;
     const boost::json::value apps = boost::json::parse(apps_json);
     for (const boost::json::value& app : apps.at("items").as_array()) {
         const std::string name(app.at("name").as_string());
         for (const boost::json::value& component : app.at("components").as_array()) {
             for (const boost::json::value& placement : component.at("placements").as_array()) {
-                if (!placement.at("node").as_string().empty()) continue;
+                const std::string home(placement.at("node").as_string());
+                if (!home.empty()) {
+                    at_home[home].insert(name);
+                    continue;
+                }
                 ++homeless[{name, std::string(component.at("name").as_string())}];
             }
         }
@@ -231,7 +308,7 @@ void Invariants::check_settled(
     std::map<std::pair<std::string, std::string>, std::vector<std::pair<std::string, const SimContainer*>>>
         found;
     for (const auto& node : nodes) {
-        std::set<std::string> apps_here;
+        std::set<std::string> apps_here = at_home[node->name()];
         for (const auto& [id, container] : node->engine().containers()) {
             found[{app_of(container), component_of(container)}].emplace_back(node->name(), &container);
             apps_here.insert(app_of(container));
@@ -269,6 +346,8 @@ void Invariants::check_settled(
                 if (component.image == "job")
                     right = same && state == "exited" && container->state.exit_code == 0;
                 if (!app.running) right = same && !container->is_up();
+                // A stop that came amid an update leaves both revisions, stopped: the start goes on with it.
+                if (!app.running && !same && !container->is_up()) continue;
                 (right ? good : other) += 1;
                 seen += " [" + node + " " + container->state.id + " rev " + container->revision + " " +
                         state + " " + container->state.health + "]";

@@ -19,6 +19,11 @@ namespace icos::sim {
 /// - a healthy container is ended by an agent only if its user asked for it or its node was away long enough
 /// to be
 ///   given up; and what was ended without a reason is never made again as it was;
+/// - a healthy copy goes for a move only when another node has a healthy one (an exclusive replica moves the
+///   other way round, and only when it is drained);
+/// - of an exclusive replica two containers never run at once;
+/// - what keeps data where it is never begins anew on another node;
+/// - nothing moves away from nodes that went together with most others;
 /// - the placements on a node never take more than it has;
 /// - a set that a node reported as accepted is still there when it says hello again;
 /// - a controller sends nothing to a node whose hello shows the digest of what it would send;
@@ -29,8 +34,8 @@ public:
     Invariants(World& world, SimNetwork& network, SimUser& user);
 
     void watch(SimNode& node);
-    /// The node cannot be reached, or its agent does not run, from now on, as far as faults know.
-    void node_went_away(const std::string& node);
+    /// Most nodes went at once (or, empty, begin to come back): nothing of theirs may get another home.
+    void on_mass_loss(const std::set<std::string>& nodes);
 
     /// Once faults have healed and `settle` has passed.
     void check_settled(const std::vector<std::unique_ptr<SimNode>>& nodes, const std::string& apps_json);
@@ -50,6 +55,9 @@ private:
         bool desired_seen = false;
     };
     void on_container(SimNode& node, const SimEngine::Change& change);
+    const ComponentSpec* spec_of(const SimContainer& container) const;
+    void on_start(SimNode& node, const SimContainer& container);
+    void check_home(SimNode& node, const SimContainer& container, const ComponentSpec& spec);
     void on_end_by_agent(SimNode& node, const SimContainer& container, const std::string& word);
     /// Another node has, or had a moment ago, a copy of the same service of the same replica.
     bool has_other_copy(const SimNode& node, const SimContainer& container) const;
@@ -64,6 +72,16 @@ private:
     std::map<std::string, Contact> contacts_;
     std::map<std::string, Log> logs_;
     std::map<std::uint64_t, Wire> wires_;
+    struct Home {
+        std::string node;
+        SimTime since{};
+    };
+    struct MassLoss {
+        std::set<std::string> nodes;  ///< that were there when it began
+        SimTime since{};
+    };
+    std::map<std::string, Home> homes_;  ///< replica of a service -> where it was made last
+    MassLoss mass_loss_;
     std::map<std::string, SimTime> started_;     ///< container -> virtual time of its last start
     std::set<std::string> ended_for_no_reason_;  ///< "node placement revision"
 };

@@ -100,7 +100,7 @@ public:
         return inode_->content.substr(static_cast<std::size_t>(offset), length);
     }
     Result<void> write(std::uint64_t offset, std::string_view bytes) override {
-        return disk_.write(*inode_, offset, bytes);
+        return disk_.write(inode_, offset, bytes);
     }
     Result<void> truncate(std::uint64_t size) override {
         disk_.truncate(*inode_, size);
@@ -137,7 +137,10 @@ std::shared_ptr<SimDisk::Inode> SimDisk::create(const std::string& path) {
 
 Result<std::unique_ptr<File>> SimDisk::open(const std::string& path) {
     std::shared_ptr<Inode> inode = find(path);
-    if (!inode) inode = create(path);
+    if (!inode) {
+        if (refuses()) return full_error(role_);
+        inode = create(path);
+    }
     return std::unique_ptr<File>(std::make_unique<OpenFile>(*this, std::move(inode), path));
 }
 
@@ -187,24 +190,90 @@ Result<std::uint64_t> SimDisk::free_bytes(const std::string&) {
     return full_ ? 0 : kFree;
 }
 
-Result<void> SimDisk::write(Inode& inode, std::uint64_t offset, std::string_view bytes) {
-    if (full_ && offset + bytes.size() > inode.content.size()) return full_error(role_);
-    put(inode.content, offset, bytes);
-    inode.pending.push_back(PendingWrite{offset, std::string(bytes), false});
+Result<void> SimDisk::write(
+    const std::shared_ptr<Inode>& inode, std::uint64_t offset, std::string_view bytes
+) {
+    if (full_ && offset + bytes.size() > inode->content.size()) return full_error(role_);
+    const bool refused = refuses();
+    if (refused) bytes = bytes.substr(0, bytes.size() / 2);
+    put(inode->content, offset, bytes);
+    inode->pending.push_back(PendingWrite{offset, std::string(bytes), false});
     bytes_written_ += bytes.size();
+    last_written_ = inode;
     changed();
+    if (refused) return full_error(role_);
     return {};
+}
+
+void SimDisk::refuse_write(std::uint64_t number, bool from_then_on) {
+    refused_write_ = number == 0 ? 0 : writes_ + number;
+    refuses_from_then_on_ = from_then_on;
+}
+
+bool SimDisk::refuses() {
+    ++writes_;
+    if (refused_write_ == 0) return false;
+    return refuses_from_then_on_ ? writes_ >= refused_write_ : writes_ == refused_write_;
+}
+
+std::uint64_t SimDisk::last_write() const noexcept {
+    return last_written_ ? last_written_->pending.back().bytes.size() : 0;
+}
+
+std::uint64_t SimDisk::fingerprint() const {
+    std::uint64_t hash = 0;
+    const auto mix = [&hash](std::string_view text) {
+        hash = (hash ^ std::hash<std::string_view>{}(text)) * 0x9E3779B97F4A7C15ULL;
+    };
+    for (const auto& [path, inode] : names_) {
+        mix(path);
+        mix(inode->content);
+    }
+    return hash;
+}
+
+std::unique_ptr<SimDisk> SimDisk::after(const PowerCut& cut) const {
+    Rng none(0);
+    std::unique_ptr<SimDisk> left = after(Ending::kill, none);
+    std::set<Inode*> seen;
+    const auto lose = [&](const std::shared_ptr<Inode>& inode) {
+        if (!seen.insert(inode.get()).second) return;
+        const bool is_last = inode == left->last_written_;
+        PendingWrite last;
+        if (is_last) {
+            last = std::move(inode->pending.back());
+            inode->pending.pop_back();
+        }
+        if (cut.rest_survives) inode->settle();
+        if (is_last) {
+            const std::uint64_t length =
+                std::max<std::uint64_t>(inode->durable.size(), last.offset + last.bytes.size());
+            put(inode->durable, last.offset, std::string_view(last.bytes).substr(0, cut.bytes));
+            if (cut.length_survives) inode->durable.resize(length, '\0');
+        }
+        inode->pending.clear();
+        inode->content = inode->durable;
+    };
+    for (const auto& [path, inode] : left->names_) lose(inode);
+    for (const auto& [path, inode] : left->durable_names_) lose(inode);
+    if (cut.rest_survives) left->durable_names_ = left->names_;
+    left->names_ = left->durable_names_;
+    left->pending_names_.clear();
+    left->last_written_ = nullptr;
+    return left;
 }
 
 void SimDisk::truncate(Inode& inode, std::uint64_t size) {
     if (size == inode.content.size()) return;
     inode.content.resize(static_cast<std::size_t>(size), '\0');
     inode.pending.push_back(PendingWrite{size, {}, true});
+    last_written_ = nullptr;
     changed();
 }
 
 void SimDisk::sync(Inode& inode, const std::string& name) {
     if (!lies(name)) inode.settle();
+    last_written_ = nullptr;
     changed();
 }
 
@@ -216,6 +285,7 @@ void SimDisk::sync_names(const std::string& directory, const std::string& name) 
             return true;
         });
     }
+    last_written_ = nullptr;
     changed();
 }
 
@@ -249,6 +319,7 @@ std::unique_ptr<SimDisk> SimDisk::after(Ending ending, Rng& rng) const {
             change.inode = copy(change.inode);
             next->pending_names_.push_back(std::move(change));
         }
+        next->last_written_ = copy(last_written_);
         return next;
     }
     // Directories are journalled: of each, a prefix of what was not synced is there.
@@ -280,6 +351,7 @@ bool SimDisk::has_unsynced() const {
 void SimDisk::change_name(NameChange change) {
     apply(names_, change);
     pending_names_.push_back(std::move(change));
+    last_written_ = nullptr;
     changed();
 }
 
@@ -298,6 +370,7 @@ bool SimDisk::lies(const std::string& name) {
 }
 
 void SimDisk::changed() {
+    if (watcher_) watcher_();
     if (!armed_ || --armed_after_ > 0) return;
     const auto then = std::exchange(armed_, nullptr);
     then();

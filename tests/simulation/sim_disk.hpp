@@ -49,9 +49,29 @@ public:
     /// The disk that a next process finds. This one may go on being written to; nobody will see it.
     std::unique_ptr<SimDisk> after(Ending ending, Rng& rng) const;
 
+    /// A power loss of which every detail is chosen instead of drawn.
+    struct PowerCut {
+        std::uint64_t bytes = 0;       ///< of the last write: how much of it reached the platter
+        bool rest_survives = false;    ///< all else that was not synced is there; otherwise none of it
+        bool length_survives = false;  ///< the file has its new length, zeros where bytes are missing
+    };
+    std::unique_ptr<SimDisk> after(const PowerCut& cut) const;
+    /// Bytes of the latest change if it was a write; 0 if it was anything else.
+    std::uint64_t last_write() const noexcept;
+    /// Same for equal files with equal content.
+    std::uint64_t fingerprint() const;
+
     /// Calls `then` at the end of the `operations`-th change from now (write, sync, rename …).
     void arm(std::uint64_t operations, std::function<void()> then);
     void disarm() { armed_ = nullptr; }
+    /// Calls `watcher` at the end of every change.
+    void watch(std::function<void()> watcher) { watcher_ = std::move(watcher); }
+    /// The `number`-th write or creation from now on finds no space: half of a write is made, then it fails.
+    /// Once, or every one from then on, until `number` is 0.
+    void refuse_write(std::uint64_t number, bool from_then_on);
+    /// Counts an attempt to take space; true if there is none for it.
+    bool refuses();
+    std::uint64_t writes() const noexcept { return writes_; }  ///< writes and creations that were tried
 
     void set_full(bool full) noexcept { full_ = full; }
     bool full() const noexcept { return full_; }
@@ -63,7 +83,7 @@ public:
     struct Inode;
     std::shared_ptr<Inode> find(const std::string& path) const;
     std::shared_ptr<Inode> create(const std::string& path);
-    Result<void> write(Inode& inode, std::uint64_t offset, std::string_view bytes);
+    Result<void> write(const std::shared_ptr<Inode>& inode, std::uint64_t offset, std::string_view bytes);
     void truncate(Inode& inode, std::uint64_t size);
     void sync(Inode& inode, const std::string& name);
     void sync_names(const std::string& directory, const std::string& name);
@@ -91,8 +111,13 @@ private:
     std::set<std::string> directories_;
     bool full_ = false;
     std::uint64_t bytes_written_ = 0;
+    std::uint64_t writes_ = 0;
+    std::uint64_t refused_write_ = 0;  ///< counted by `writes_`; 0 = none
+    bool refuses_from_then_on_ = false;
+    std::shared_ptr<Inode> last_written_;  ///< null if the latest change was not a write
     std::uint64_t armed_after_ = 0;
     std::function<void()> armed_;
+    std::function<void()> watcher_;
 };
 
 }  // namespace icos::sim

@@ -50,8 +50,8 @@ bool AppModel::has_reason_to_end(const std::string& component, const std::string
     return differs(acknowledged) || (asking && asking->what == Ask::apply && differs(asking->spec));
 }
 
-SimUser::SimUser(World& world, SimController& controller)
-    : world_(world), controller_(controller), rng_(world.rng().fork("user")) {}
+SimUser::SimUser(World& world, SimController& controller, std::vector<std::string> nodes)
+    : world_(world), controller_(controller), rng_(world.rng().fork("user")), nodes_(std::move(nodes)) {}
 
 const AppModel* SimUser::find(const std::string& app) const {
     const auto it = apps_.find(app);
@@ -145,11 +145,58 @@ AppSpec SimUser::new_spec(bool heavy) {
             component.zones =
                 rng_.one_in(2) ? std::vector<std::string>{"a"} : std::vector<std::string>{"a", "b"};
         component.has_volume = component.image == "web" && rng_.one_in(5);
+        choose_loss_rule(component);
         component.talks_to_first =
             i > 0 && component.zones.empty() && spec.components.front().zones.empty() && rng_.one_in(4);
         spec.components.push_back(std::move(component));
     }
     return spec;
+}
+
+void SimUser::choose_loss_rule(ComponentSpec& component) {
+    if (component.image != "web") return;
+    if (rng_.one_in(5)) component.on_node_loss = rng_.one_in(3) ? "keep" : "exclusive";
+    if (component.zones.empty() && !component.has_volume && rng_.one_in(6))
+        component.copies = static_cast<std::size_t>(rng_.between(2, 3));
+}
+
+bool SimUser::was_drained(const std::string& node, SimTime since) const {
+    const auto drain = drains_.find(node);
+    return drain != drains_.end() && (drain->second.is_on || drain->second.last >= since);
+}
+
+void SimUser::set_draining(const std::string& node, bool draining) {
+    Drain& drain = drains_[node];
+    drain.is_on = true;  // and while it is being taken back
+    drain.last = world_.now();
+    world_.count(draining ? "user.drain" : "user.uncordon");
+    world_.trace("user: " + std::string(draining ? "drain " : "uncordon ") + node);
+    // Taking back a cordon ends a drain too.
+    const std::string body = draining ? R"({"draining":true})" : R"({"draining":false,"cordoned":false})";
+    admin(http::Method::patch, "/api/v1/nodes/" + node, body, [this, node, draining](const auto& response) {
+        if (response.status >= 300) {
+            return world_.fail("the drain of " + node + " was answered " + std::to_string(response.status));
+        }
+        drains_[node].is_on = draining;
+        drains_[node].last = world_.now();
+    });
+}
+
+void SimUser::drain_one() {
+    const auto is_on = [](const auto& entry) { return entry.second.is_on; };
+    if (nodes_.empty() || std::any_of(drains_.begin(), drains_.end(), is_on)) return;
+    const std::string node = nodes_[rng_.below(nodes_.size())];
+    set_draining(node, true);
+    world_.after(std::chrono::seconds(rng_.between(60, 240)), nullptr, [this, node] {
+        if (!resting_) set_draining(node, false);
+    });
+}
+
+void SimUser::rest() {
+    resting_ = true;
+    for (const auto& [node, drain] : drains_) {
+        if (drain.is_on) set_draining(node, false);
+    }
 }
 
 AppSpec SimUser::changed_spec(const AppSpec& from) {
@@ -174,6 +221,7 @@ void SimUser::next_wish() {
         if (!app.is_settled() || app.phase != AppModel::Phase::live) continue;
         (app.running ? live : stopped).push_back(&app);
     }
+    if (rng_.one_in(8)) drain_one();
     const std::uint64_t dice = rng_.below(100);
     AppModel* heavy = &apps_[kHeavyApp];
     if (dice < 30 && heavy->is_settled() && heavy->phase == AppModel::Phase::live) {

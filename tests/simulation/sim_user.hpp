@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace icos::sim {
 
@@ -47,18 +48,21 @@ struct AppModel {
 /// not answered, and remembers what was acknowledged. Breaks the run when an answer contradicts that.
 class SimUser {
 public:
-    SimUser(World& world, SimController& controller);
+    /// `nodes`: names of those it may drain.
+    SimUser(World& world, SimController& controller, std::vector<std::string> nodes);
 
     /// Begins to ask for things, one every 20 to 70 seconds.
     void begin();
-    /// Asks for nothing new.
-    void rest() { resting_ = true; }
+    /// Asks for nothing new, and takes drains back.
+    void rest();
     bool is_idle() const;
     /// Lists the applications and compares with what was acknowledged.
     void check_list();
 
     const std::map<std::string, AppModel>& apps() const noexcept { return apps_; }
     const AppModel* find(const std::string& app) const;
+    /// Whether its user wanted everything off this node at some time since `since`.
+    bool was_drained(const std::string& node, SimTime since) const;
     std::uint64_t applies() const noexcept { return applies_; }
 
     /// An administrator's request: repeated until it is answered with something below 500.
@@ -79,6 +83,9 @@ private:
     void again(AppModel& app, SimTime delay);
     void await_removal(AppModel& app);
     void compare(const http::Response& response, const std::map<std::string, std::uint64_t>& asked);
+    void choose_loss_rule(ComponentSpec& component);
+    void drain_one();
+    void set_draining(const std::string& node, bool draining);
     AppSpec new_spec(bool heavy);
     AppSpec changed_spec(const AppSpec& from);
     http::Request request(http::Method method, std::string path, std::string body = {}) const;
@@ -87,6 +94,12 @@ private:
     SimController& controller_;
     Rng rng_;
     std::map<std::string, AppModel> apps_;
+    std::vector<std::string> nodes_;
+    struct Drain {
+        bool is_on = false;
+        SimTime last{-1};  ///< when it was last wanted
+    };
+    std::map<std::string, Drain> drains_;
     bool resting_ = false;
     std::uint64_t revisions_ = 0;
     std::uint64_t applies_ = 0;

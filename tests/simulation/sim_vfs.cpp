@@ -84,7 +84,7 @@ int file_read(sqlite3_file* raw, void* buffer, int amount, sqlite3_int64 offset)
 int file_write(sqlite3_file* raw, const void* buffer, int amount, sqlite3_int64 offset) {
     OpenedFile& file = opened(raw);
     const std::string_view bytes(static_cast<const char*>(buffer), static_cast<std::size_t>(amount));
-    const auto written = file.vfs->disk.write(**file.inode, static_cast<std::uint64_t>(offset), bytes);
+    const auto written = file.vfs->disk.write(*file.inode, static_cast<std::uint64_t>(offset), bytes);
     return written.has_error() ? SQLITE_FULL : SQLITE_OK;
 }
 
@@ -232,7 +232,7 @@ int vfs_open(sqlite3_vfs* vfs, const char* name, sqlite3_file* raw, int flags, i
     bool created = false;
     if (!inode) {
         if ((flags & SQLITE_OPEN_CREATE) == 0) return SQLITE_CANTOPEN;
-        if (impl.disk.full()) return SQLITE_FULL;
+        if (impl.disk.full() || impl.disk.refuses()) return SQLITE_FULL;
         inode = impl.disk.create(path);
         created = true;
     }

@@ -83,6 +83,20 @@ TEST_CASE("a stop-first update stops the old generation before the new one start
     CHECK(world.state_of("p1") == "running");
 }
 
+TEST_CASE("an update is not undone because the node's clock is set back meanwhile", "[agent][update]") {
+    AgentWorld world;
+    world.start_agent();
+    world.want({make_placement("p1", "aaaa0001", {{"web"}})});
+    world.want({make_placement("p1", "bbbb0002", {{"web", kNew}})}, Duration(300));
+    REQUIRE(world.engine.names("running").size() == 2);
+
+    world.runtime.set_wall(from_ms(1'000));
+    world.pass(Duration(10'000));
+
+    CHECK(world.engine.names() == std::vector<std::string>{"icos-hello-p1-0-web-1"});
+    CHECK(world.seen("p1").digest == "bbbb0002");
+}
+
 TEST_CASE("while an update's image cannot be had, the old generation goes on", "[agent][update]") {
     AgentWorld world;
     world.start_agent();

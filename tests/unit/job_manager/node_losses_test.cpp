@@ -66,7 +66,10 @@ TEST_CASE(
     }
 }
 
-TEST_CASE("after a mass loss nothing is given up until 70 % are back", "[job_manager][loss]") {
+TEST_CASE(
+    "after a mass loss nothing is given up until 70 % are back, and the others had as long as a lease",
+    "[job_manager][loss]"
+) {
     NodeLosses losses({});
     const std::vector<NodeState> all(10, R);
     losses.update(nodes(all), BootTime(kSecond));
@@ -79,7 +82,24 @@ TEST_CASE("after a mass loss nothing is given up until 70 % are back", "[job_man
     states[6] = R;
     losses.update(nodes(states), BootTime(5 * kMinute + kSecond));
     CHECK_FALSE(losses.is_mass_loss());
-    CHECK(losses.given_up().size() == 3);
+    CHECK(losses.given_up() == kNone);
+    states[7] = R;
+    losses.update(nodes(states), BootTime(5 * kMinute + 20 * kSecond));
+    CHECK(losses.given_up() == kNone);
+    losses.update(nodes(states), BootTime(5 * kMinute + 31 * kSecond));
+    CHECK(losses.given_up() == std::set<NodeId>{NodeId{"n8"}, NodeId{"n9"}});
+}
+
+TEST_CASE("who is lost only after a mass loss ended is given up at once", "[job_manager][loss]") {
+    NodeLosses losses({});
+    std::vector<NodeState> states(10, L);
+    losses.update(nodes(states), BootTime(kSecond));
+    REQUIRE(losses.is_mass_loss());
+    states.assign(10, R);
+    losses.update(nodes(states), BootTime(2 * kMinute));
+    states[3] = L;
+    losses.update(nodes(states), BootTime(2 * kMinute + kSecond));
+    CHECK(losses.given_up() == std::set<NodeId>{NodeId{"n3"}});
 }
 
 TEST_CASE("a mass loss that lasts gives up one node a minute after ten minutes", "[job_manager][loss]") {
