@@ -187,6 +187,16 @@ Result<std::uint64_t> SimDisk::free_bytes(const std::string&) {
     return full_ ? 0 : kFree;
 }
 
+Result<unsigned> SimDisk::mode(const std::string& path) {
+    if (!names_.contains(path)) return Error{errc::not_found, path + " does not exist"};
+    return 0600;
+}
+
+Result<void> SimDisk::set_owner(const std::string& path, const FileOwner&) {
+    if (!exists(path)) return Error{errc::not_found, path + " does not exist"};
+    return {};
+}
+
 Result<void> SimDisk::write(Inode& inode, std::uint64_t offset, std::string_view bytes) {
     if (full_ && offset + bytes.size() > inode.content.size()) return full_error(role_);
     put(inode.content, offset, bytes);

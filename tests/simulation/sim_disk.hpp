@@ -45,6 +45,9 @@ public:
     Result<void> make_directory(const std::string& path) override;
     Result<std::vector<std::string>> list(const std::string& directory) override;
     Result<std::uint64_t> free_bytes(const std::string& path) override;
+    Result<unsigned> mode(const std::string& path) override;
+    /// Whose a file is, is nobody's business here: there is one user.
+    Result<void> set_owner(const std::string& path, const FileOwner& owner) override;
 
     /// The disk that a next process finds. This one may go on being written to; nobody will see it.
     std::unique_ptr<SimDisk> after(Ending ending, Rng& rng) const;

@@ -8,6 +8,7 @@
 #include "sqlite/event_table.hpp"
 #include "sqlite/history_table.hpp"
 #include "sqlite/schema.hpp"
+#include "sqlite/sealed_rows.hpp"
 
 #include <algorithm>
 #include <deque>
@@ -21,6 +22,7 @@ using store::Connection;
 using store::DirectoryLock;
 using store::EventTable;
 using store::HistoryTable;
+using store::seal_rows;
 using store::SqliteError;
 using store::Statement;
 
@@ -76,6 +78,8 @@ public:
             if (Result<void> migrated = migrate(*writer_, options_.path); migrated.has_error())
                 return migrated;
             make_durable();
+            if (Result<void> sealed = seal_rows(runtime_, *writer_, options_.seal.get()); sealed.has_error())
+                return sealed;
             state_ = EventTable(*writer_).state();
             if (state_.history_from < 0) begin_history();
             next_version_ = state_.last_version + 1;
@@ -93,7 +97,9 @@ public:
     using Store::load;
     Task<Result<std::vector<Row>>> load(std::string kind, std::string id_prefix) override {
         return read<std::vector<Row>>([kind = std::move(kind),
-                                       prefix = std::move(id_prefix)](Connection& connection) {
+                                       prefix = std::move(id_prefix),
+                                       seal = options_.seal](Connection& connection
+                                      ) -> Result<std::vector<Row>> {
             // A range of the key, not a pattern: other rows are not read.
             Statement& query = connection.prepare(
                 "SELECT id, body, version FROM resources WHERE kind = ?1 AND id >= ?2 AND id < ?2 || "
@@ -102,9 +108,10 @@ public:
             query.bind(1, kind).bind(2, prefix);
             std::vector<Row> rows;
             while (query.step()) {
-                rows.push_back(
-                    {kind, query.text(0), query.text(1), static_cast<std::uint64_t>(query.integer(2))}
-                );
+                Row row{kind, query.text(0), query.text(1), static_cast<std::uint64_t>(query.integer(2))};
+                if (Result<void> opened = store::open_row(row, seal.get()); opened.has_error())
+                    return opened.error();
+                rows.push_back(std::move(row));
             }
             return rows;
         });
@@ -117,6 +124,7 @@ public:
         // everything queued, and not before the batch in progress has ended, on whose result memory is built
         // as well.
         if (has_overflowed_ && queue_.size() >= 2 * options_.max_queue) return refused(overflow());
+        if (options_.seal) store::seal_changes(runtime_, *options_.seal, changes.changes);
         auto pending = std::make_shared<Pending>(runtime_, std::move(changes), next_version_++);
         queue_.push_back(pending);
         wake_.notify();
