@@ -4,7 +4,7 @@ install(TARGETS icos-controller RUNTIME DESTINATION bin COMPONENT controller)
 install(FILES packaging/systemd/icos-controller.service DESTINATION lib/systemd/system COMPONENT controller)
 install(FILES config/controller.yaml DESTINATION /etc/icos COMPONENT controller)
 install(TARGETS icos-agent RUNTIME DESTINATION bin COMPONENT agent)
-install(FILES packaging/systemd/icos-agent.service DESTINATION lib/systemd/system COMPONENT agent)
+install(FILES packaging/systemd/icos-agent.service packaging/systemd/icos-agent-secrets.service DESTINATION lib/systemd/system COMPONENT agent)
 install(TARGETS icos RUNTIME DESTINATION bin COMPONENT shell)
 install(DIRECTORY config/examples DESTINATION share/doc/icos-shell COMPONENT shell)
 

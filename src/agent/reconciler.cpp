@@ -23,7 +23,9 @@ bool has_exited(const ContainerState& container) {
 
 }  // namespace
 
-Reconciler::Reconciler(Runtime& runtime, Engine& engine, NodeRecords& records, Settings settings)
+Reconciler::Reconciler(
+    Runtime& runtime, Engine& engine, NodeRecords& records, SecretStore& secrets, Settings settings
+)
     : runtime_(runtime),
       engine_(engine),
       records_(records),
@@ -36,6 +38,7 @@ Reconciler::Reconciler(Runtime& runtime, Engine& engine, NodeRecords& records, S
         runtime,
         engine,
         records,
+        secrets,
         images_,
         settings_.target,
         [this](Unit& unit) { publish(unit); },

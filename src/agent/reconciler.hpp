@@ -32,7 +32,9 @@ public:
         std::function<void()> observed_changed;  ///< something of observed() differs
         std::function<void()> engine_changed;    ///< engine() or engine_problem() differs
     };
-    Reconciler(Runtime& runtime, Engine& engine, NodeRecords& records, Settings settings);
+    Reconciler(
+        Runtime& runtime, Engine& engine, NodeRecords& records, SecretStore& secrets, Settings settings
+    );
 
     void start();
     /// Ends the tasks; containers stay as they are.

@@ -3,6 +3,7 @@
 #include "image_store.hpp"
 #include "join_work.hpp"
 #include "node_records.hpp"
+#include "secret_store.hpp"
 #include "unit.hpp"
 
 #include <functional>
@@ -23,6 +24,7 @@ public:
         Runtime& runtime;
         Engine& engine;
         NodeRecords& records;
+        SecretStore& secrets;
         std::shared_ptr<ImageStore> images;
         std::string target;
         std::function<void(Unit&)> changed;                                ///< the unit's view may differ now
@@ -48,6 +50,9 @@ private:
     };
 
     // rollout.cpp: the passes
+    Task<Result<void>> pass(UnitPtr unit);
+    /// Forgets the secrets of generations that no container belongs to any more.
+    Task<Result<void>> tidy_secrets(UnitPtr unit);
     Task<Result<void>> bring_up(Context context);
     Task<Result<void>> switch_over(Context context);
     Task<Result<void>> go_back(

@@ -145,6 +145,7 @@ struct Members<agent::DesiredPlacement> {
         v("aliases", &T::aliases);
         v("pull", &T::pull);
         v("credentials", &T::credentials);
+        v("credentials_digest", &T::credentials_digest);
         v("health_timeout_ms", &T::health_timeout_ms);
         v("update_order", &T::update_order);
     }
@@ -356,7 +357,9 @@ std::string desired_digest(const std::map<PlacementId, DesiredPlacement>& set) {
     std::string lines;
     for (const auto& [id, placement] : set) {
         lines += id.value + ' ' + placement.digest + (placement.run ? " 1 " : " 0 ") +
-                 std::to_string(placement.generation) + '\n';
+                 std::to_string(placement.generation);
+        if (!placement.credentials_digest.empty()) lines += ' ' + placement.credentials_digest;
+        lines += '\n';
     }
     return link::sha256_hex(lines);
 }

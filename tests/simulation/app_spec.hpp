@@ -19,6 +19,8 @@ struct ComponentSpec {
     bool talks_to_first = false;  ///< joined by communication to the first component
     std::size_t padding = 0;      ///< bytes of environment, to make it heavy
     std::string restart = "unless-stopped";
+    /// Some contents hold a secret. Revisions are unique, so each content has a secret of its own.
+    bool has_secret() const { return revision % 3 == 0; }
     std::size_t replicas() const { return zones.empty() ? 1 : zones.size(); }
 };
 
@@ -26,6 +28,9 @@ struct AppSpec {
     std::vector<ComponentSpec> components{};
     const ComponentSpec* find(const std::string& component) const;
 };
+
+/// What every secret of the simulation begins with: no disk may hold it.
+inline constexpr const char* kSecretMark = "sim-secret-";
 
 /// The descriptor a user would write for it.
 std::string descriptor_of(const std::string& app, const AppSpec& spec);

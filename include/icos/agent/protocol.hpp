@@ -106,6 +106,9 @@ struct DesiredPlacement {
         aliases;                   ///< compose service -> names on the application network
     std::string pull = "missing";  ///< "always" | "missing" | "never"
     std::vector<RegistryCredential> credentials;
+    /// Keyed hash of `credentials`, made by the controller; empty without any. Part of desired_digest, so that
+    /// a changed password reaches the node, and not of `digest`: it restarts nothing.
+    std::string credentials_digest;
     std::uint32_t health_timeout_ms = 120'000;
     /// Of an update: "start-first" (where fixed host ports allow) or "stop-first"; empty: start-first.
     std::string update_order;
@@ -121,7 +124,7 @@ struct Desired {
     std::vector<PlacementId> remove;
 };
 /// Digest of a desired set: SHA-256 hex over the sorted lines "<placement> <digest> <run 0|1>
-/// <generation>\n".
+/// <generation>[ <credentials_digest>]\n".
 std::string desired_digest(const std::map<PlacementId, DesiredPlacement>& set);
 
 struct Accepted {
