@@ -20,8 +20,8 @@ constexpr std::uint64_t kCompactFrom = 1U << 20U;
 constexpr std::uint64_t kGrowth = 4;
 /// No record is larger than a message of the link.
 constexpr std::uint32_t kMaxRecord = 16U << 20U;
-/// kSealed: u32 length of the placement's id, the id, the sealed placement. kUpsert is its form in clear, which
-/// earlier releases wrote; it is only read.
+/// kSealed: u32 length of the placement's id, the id, the sealed placement. kUpsert is its form in clear,
+/// which earlier releases wrote; it is only read.
 enum RecordKind : char { kUpsert = 'U', kSealed = 'S', kRemove = 'R', kCommit = 'C' };
 constexpr std::size_t kIdLength = 4;
 
@@ -127,7 +127,11 @@ std::string accepted_log_header() {
 }
 
 std::string accepted_log_step(
-    Runtime& runtime, const Seal& seal, const AcceptedSet& from, const AcceptedSet& to, const std::string& digest
+    Runtime& runtime,
+    const Seal& seal,
+    const AcceptedSet& from,
+    const AcceptedSet& to,
+    const std::string& digest
 ) {
     std::string out;
     for (const auto& [id, placement] : from) {
@@ -135,8 +139,7 @@ std::string accepted_log_step(
     }
     for (const auto& [id, placement] : to) {
         const auto old = from.find(id);
-        if (old == from.end() || old->second != placement)
-            put_placement(out, runtime, seal, placement);
+        if (old == from.end() || old->second != placement) put_placement(out, runtime, seal, placement);
     }
     put_record(out, kCommit, digest);
     return out;
@@ -158,8 +161,9 @@ Replay replay_accepted_log(std::string_view bytes, const Seal& seal) {
         at += kRecordHeader + body->size();
         if ((*body)[0] != kCommit) {
             if (!apply(*body, seal, working, replay)) {
-                replay.cut = replay.is_unreadable ? "a record is sealed with another key than " + seal.key_id()
-                                                  : "a record is not understood";
+                replay.cut = replay.is_unreadable
+                                 ? "a record is sealed with another key than " + seal.key_id()
+                                 : "a record is not understood";
                 return replay;
             }
             continue;
@@ -275,7 +279,8 @@ Task<Result<void>> AcceptedLog::open(std::shared_ptr<const Seal> seal) {
     was_unreadable_ = replay->is_unreadable;
     if (was_unreadable_) {
         kLog.error(
-            "the accepted log cannot be opened with this node's key and was put aside: the controller is asked "
+            "the accepted log cannot be opened with this node's key and was put aside: the controller is "
+            "asked "
             "for the set again, containers go on",
             {{"reason", replay->cut}, {"kept", "accepted.log.unreadable"}}
         );

@@ -21,8 +21,8 @@ using AcceptedSet = std::map<PlacementId, DesiredPlacement>;
 struct Replay {
     AcceptedSet set;
     std::string digest;
-    std::uint64_t end = 0;  ///< where the next record goes
-    std::string cut;        ///< why bytes after `end` were not used; empty when there were none
+    std::uint64_t end = 0;       ///< where the next record goes
+    std::string cut;             ///< why bytes after `end` were not used; empty when there were none
     bool is_unreadable = false;  ///< whole, but sealed with a key that is not this one
     bool holds_clear = false;    ///< placements that an earlier release wrote unsealed
 };
@@ -34,7 +34,11 @@ std::string accepted_log_header();
 /// Records that lead from one set to another, with the commit record. Placements are sealed: they carry
 /// manifests with secrets and registry credentials. On the control loop.
 std::string accepted_log_step(
-    Runtime& runtime, const Seal& seal, const AcceptedSet& from, const AcceptedSet& to, const std::string& digest
+    Runtime& runtime,
+    const Seal& seal,
+    const AcceptedSet& from,
+    const AcceptedSet& to,
+    const std::string& digest
 );
 
 /// The node's copy of what it shall run: an append log of checksummed, sealed records, synced before a set

@@ -131,8 +131,7 @@ Task<Result<void>> Agent::Impl::start(Self self) {
     settings.engine_changed = [weak] {
         if (const Self alive = weak.lock()) alive->take_facts(alive->node->facts);
     };
-    node.reconciler =
-        std::make_shared<Reconciler>(
+    node.reconciler = std::make_shared<Reconciler>(
         self->runtime, node.engine, self->records, self->secrets, std::move(settings)
     );
     node.reconciler->set_desired(self->log.set());

@@ -100,7 +100,9 @@ int main(int argc, char** argv) {
     for (CLI::App* command : {run, prepare}) {
         command
             ->add_option(
-                "--secrets-dir", flags.secrets_dir, "files of secrets that containers see; has to be in memory"
+                "--secrets-dir",
+                flags.secrets_dir,
+                "files of secrets that containers see; has to be in memory"
             )
             ->capture_default_str();
     }

@@ -17,13 +17,10 @@ constexpr std::string_view kContext = "secrets";
 std::string serialised(const std::map<std::string, SecretFile>& files) {
     json::array list;
     for (const auto& [source, file] : files) {
-        list.push_back(json::object{
-            {"source", file.source},
-            {"content", file.content},
-            {"mode", file.mode},
-            {"uid", file.uid},
-            {"gid", file.gid}
-        });
+        json::object item{{"source", file.source}, {"content", file.content}, {"mode", file.mode}};
+        if (file.uid) item["uid"] = *file.uid;
+        if (file.gid) item["gid"] = *file.gid;
+        list.push_back(std::move(item));
     }
     return json::serialize(list);
 }
@@ -37,8 +34,9 @@ Result<std::map<std::string, SecretFile>> parsed(const std::string& text) {
             file.source = item.at("source").as_string();
             file.content = item.at("content").as_string();
             file.mode = item.at("mode").to_number<unsigned>();
-            file.uid = item.at("uid").to_number<std::uint32_t>();
-            file.gid = item.at("gid").to_number<std::uint32_t>();
+            const json::object& members = item.as_object();
+            if (members.contains("uid")) file.uid = members.at("uid").to_number<std::uint32_t>();
+            if (members.contains("gid")) file.gid = members.at("gid").to_number<std::uint32_t>();
             std::string source = file.source;
             files.emplace(std::move(source), std::move(file));
         }

@@ -109,8 +109,8 @@ std::string quoted(std::string_view content) {
     for (std::size_t i = 0; i < content.size(); ++i) {
         const char c = content[i];
         const auto byte = static_cast<unsigned char>(c);
-        const unsigned char next =
-            i + 1 < content.size() ? static_cast<unsigned char>(content[i + 1]) : static_cast<unsigned char>(0);
+        const unsigned char next = i + 1 < content.size() ? static_cast<unsigned char>(content[i + 1])
+                                                          : static_cast<unsigned char>(0);
         if (c == '"' || c == '\\') {
             out += '\\';
             out += c;
@@ -153,9 +153,8 @@ std::optional<std::string> masked(std::string_view text) {
     Reading again(out);
     if (!again.stream.complete) return std::nullopt;
     const std::vector<Found> left = secret_values(again);
-    const bool all_masked = std::all_of(left.begin(), left.end(), [](const Found& found) {
-        return found.value == kMaskedValue;
-    });
+    const bool all_masked =
+        std::all_of(left.begin(), left.end(), [](const Found& found) { return found.value == kMaskedValue; });
     if (left.size() != values.size() || !all_masked) return std::nullopt;
     return out;
 }

@@ -147,8 +147,10 @@ public:
     Result<void> set_owner(const std::string& path, const FileOwner& owner) override {
         struct stat status{};
         if (::stat(path.c_str(), &status) != 0) return failure(path, errno);
-        const bool is_given = status.st_uid == owner.uid && status.st_gid == owner.gid;
-        if (!is_given && ::chown(path.c_str(), owner.uid, owner.gid) != 0) return failure(path, errno);
+        const uid_t uid = owner.uid.value_or(status.st_uid);
+        const gid_t gid = owner.gid.value_or(status.st_gid);
+        const bool differs = status.st_uid != uid || status.st_gid != gid;
+        if (differs && ::chown(path.c_str(), uid, gid) != 0) return failure(path, errno);
         if (::chmod(path.c_str(), static_cast<mode_t>(owner.mode)) != 0) return failure(path, errno);
         return {};
     }

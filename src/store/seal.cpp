@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "icos/store/seal.hpp"
 
+#include <memory>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-
-#include <memory>
 #include <span>
 #include <stdexcept>
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The secrets of a node's containers on a disk that forgets: power is lost between any two changes of the disk.
+// The secrets of a node's containers on a disk that forgets: power is lost between any two changes of the
+// disk.
 #include "agent/secret_store.hpp"
 #include "icos/core/log.hpp"
 #include "process.hpp"
@@ -37,7 +38,7 @@ struct Life {
 
 agent::SecretFile file_with(const std::string& content) {
     const PlacementId placement{"p"};
-    return {agent::secrets_folder(placement, "digest") + "/file", content, 0444, 0, 0};
+    return {agent::secrets_folder(placement, "digest") + "/file", content, 0444, {}, {}};
 }
 
 Task<> work(Life& life, Told& told, int& next) {

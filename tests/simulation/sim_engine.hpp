@@ -29,7 +29,7 @@ struct SimContainer {
     std::set<std::string> volumes;
     std::set<std::string> host_ports;
     std::vector<std::string> bind_sources;  ///< paths of the machine that have to be there
-    std::uint64_t run = 0;  ///< counts starts: events of an earlier run are void
+    std::uint64_t run = 0;                  ///< counts starts: events of an earlier run are void
 
     bool is_up() const { return state.state == "running" || state.state == "restarting"; }
     bool is_healthy() const {

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,8 +51,8 @@ struct SecretFile {
     std::string source;   ///< path below the node's secrets directory, in secrets_folder()
     std::string content;  ///< never logged, never in a body of the engine
     unsigned mode = 0444;
-    std::uint32_t uid = 0;
-    std::uint32_t gid = 0;
+    std::optional<std::uint32_t> uid{};  ///< absent: the agent's user
+    std::optional<std::uint32_t> gid{};
     bool operator==(const SecretFile&) const = default;
 };
 /// Where the agent keeps the files of secrets unless told otherwise; /run is in memory.

@@ -106,8 +106,8 @@ struct DesiredPlacement {
         aliases;                   ///< compose service -> names on the application network
     std::string pull = "missing";  ///< "always" | "missing" | "never"
     std::vector<RegistryCredential> credentials;
-    /// Keyed hash of `credentials`, made by the controller; empty without any. Part of desired_digest, so that
-    /// a changed password reaches the node, and not of `digest`: it restarts nothing.
+    /// Keyed hash of `credentials`, made by the controller; empty without any. Part of desired_digest, so
+    /// that a changed password reaches the node, and not of `digest`: it restarts nothing.
     std::string credentials_digest;
     std::uint32_t health_timeout_ms = 120'000;
     /// Of an update: "start-first" (where fixed host ports allow) or "stop-first"; empty: start-first.

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,8 +27,8 @@ public:
 
 /// Who may do what with a file.
 struct FileOwner {
-    std::uint32_t uid = 0;
-    std::uint32_t gid = 0;
+    std::optional<std::uint32_t> uid{};  ///< absent: as it is
+    std::optional<std::uint32_t> gid{};
     unsigned mode = 0600;
     bool operator==(const FileOwner&) const = default;
 };
@@ -42,7 +43,8 @@ public:
     virtual Result<std::string> read_all(const std::string& path) = 0;
     virtual bool exists(const std::string& path) = 0;
     virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
-    virtual Result<void> remove(const std::string& path) = 0;  ///< a file or an empty directory; absent is fine
+    virtual Result<void> remove(const std::string& path
+    ) = 0;  ///< a file or an empty directory; absent is fine
     /// Makes creations, renames and removals in `directory` durable.
     virtual Result<void> sync_directory(const std::string& directory) = 0;
     virtual Result<void> make_directory(const std::string& path

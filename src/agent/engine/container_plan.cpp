@@ -286,7 +286,9 @@ private:
         const std::string source = entry.text("source").value_or("");
         const ComposeReader* definition = find(section, source);
         if (definition == nullptr || !definition->has("content")) {
-            entry.fail("source", "the name of one of the manifest's " + std::string(section) + " with content");
+            entry.fail(
+                "source", "the name of one of the manifest's " + std::string(section) + " with content"
+            );
             return std::nullopt;
         }
         FilePut file;
@@ -312,13 +314,12 @@ private:
             auto file = content_file(entry, "secrets", "/run/secrets/");
             if (!file) continue;
             const std::string key = link::sha256_hex(name + '\n' + file->path).substr(0, 16);
-            SecretFile secret{
-                secrets_folder(placement_.placement, placement_.digest) + "/" + key,
-                std::move(file->content),
-                file->mode,
-                file->uid,
-                file->gid
-            };
+            SecretFile secret;
+            secret.source = secrets_folder(placement_.placement, placement_.digest) + "/" + key;
+            secret.content = std::move(file->content);
+            secret.mode = file->mode;
+            if (entry.has("uid")) secret.uid = file->uid;
+            if (entry.has("gid")) secret.gid = file->gid;
             // A mount, and no entry of Binds: for a source that is missing the engine refuses to start the
             // container, instead of making an empty directory in its place.
             mounts.push_back(object{

@@ -114,7 +114,9 @@ void check_secret(const Field& content, std::string_view value) {
     if (value.size() > kMaxSecretBytes) {
         content.fail(
             "C012",
-            fmt::format("{} bytes are more than the {} that a secret may have", value.size(), kMaxSecretBytes),
+            fmt::format(
+                "{} bytes are more than the {} that a secret may have", value.size(), kMaxSecretBytes
+            ),
             {.hint = "mount larger files as a volume"}
         );
     }

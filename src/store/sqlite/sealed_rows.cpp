@@ -123,7 +123,8 @@ Result<bool> holds_sealed_rows(const std::string& path) {
     if (!std::filesystem::exists(path)) return false;
     try {
         store::Connection connection(path, store::Connection::Mode::read_write, {});
-        if (connection.integer("SELECT count(*) FROM sqlite_master WHERE name = 'resources'") == 0) return false;
+        if (connection.integer("SELECT count(*) FROM sqlite_master WHERE name = 'resources'") == 0)
+            return false;
         return connection.integer(
                    "SELECT count(*) FROM resources WHERE " + store::of_sealed_kinds() +
                    " AND substr(body, 1, 7) = 'sealed:'"

@@ -96,25 +96,26 @@ public:
 
     using Store::load;
     Task<Result<std::vector<Row>>> load(std::string kind, std::string id_prefix) override {
-        return read<std::vector<Row>>([kind = std::move(kind),
-                                       prefix = std::move(id_prefix),
-                                       seal = options_.seal](Connection& connection
-                                      ) -> Result<std::vector<Row>> {
-            // A range of the key, not a pattern: other rows are not read.
-            Statement& query = connection.prepare(
-                "SELECT id, body, version FROM resources WHERE kind = ?1 AND id >= ?2 AND id < ?2 || "
-                "char(0x10FFFF) ORDER BY id"
-            );
-            query.bind(1, kind).bind(2, prefix);
-            std::vector<Row> rows;
-            while (query.step()) {
-                Row row{kind, query.text(0), query.text(1), static_cast<std::uint64_t>(query.integer(2))};
-                if (Result<void> opened = store::open_row(row, seal.get()); opened.has_error())
-                    return opened.error();
-                rows.push_back(std::move(row));
+        return read<std::vector<Row>>(
+            [kind = std::move(kind),
+             prefix = std::move(id_prefix),
+             seal = options_.seal](Connection& connection) -> Result<std::vector<Row>> {
+                // A range of the key, not a pattern: other rows are not read.
+                Statement& query = connection.prepare(
+                    "SELECT id, body, version FROM resources WHERE kind = ?1 AND id >= ?2 AND id < ?2 || "
+                    "char(0x10FFFF) ORDER BY id"
+                );
+                query.bind(1, kind).bind(2, prefix);
+                std::vector<Row> rows;
+                while (query.step()) {
+                    Row row{kind, query.text(0), query.text(1), static_cast<std::uint64_t>(query.integer(2))};
+                    if (Result<void> opened = store::open_row(row, seal.get()); opened.has_error())
+                        return opened.error();
+                    rows.push_back(std::move(row));
+                }
+                return rows;
             }
-            return rows;
-        });
+        );
     }
 
     Task<Result<std::uint64_t>> commit(ChangeSet changes) override {

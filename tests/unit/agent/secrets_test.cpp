@@ -51,7 +51,9 @@ std::string state_on_disk(const AgentWorld& world) {
 
 }  // namespace
 
-TEST_CASE("peers 33: a secret is a read-only mount of a file in memory, and nothing of it is elsewhere", "[agent]") {
+TEST_CASE(
+    "peers 33: a secret is a read-only mount of a file in memory, and nothing of it is elsewhere", "[agent]"
+) {
     AgentWorld world;
     world.start_agent();
     world.want({reading("d1")});
@@ -69,7 +71,8 @@ TEST_CASE("peers 33: a secret is a read-only mount of a file in memory, and noth
     CHECK(boost::json::serialize(container->body).find(kSecret) == std::string::npos);
     CHECK(container->archives.empty());
     CHECK(state_on_disk(world).find("battery") == std::string::npos);
-    for (const Observed& report : world.controller.reports) CHECK(encode(report).find("battery") == std::string::npos);
+    for (const Observed& report : world.controller.reports)
+        CHECK(encode(report).find("battery") == std::string::npos);
 }
 
 TEST_CASE("a secret's file has the owner and the mode that the manifest asks for", "[agent]") {
@@ -84,7 +87,10 @@ TEST_CASE("a secret's file has the owner and the mode that the manifest asks for
     CHECK(world.disk.files().at(files.begin()->first)->owner == FileOwner{1000, 1001, 0400});
 }
 
-TEST_CASE("peers 33: after a reboot without a controller the secret is there again before the container starts", "[agent]") {
+TEST_CASE(
+    "peers 33: after a reboot without a controller the secret is there again before the container starts",
+    "[agent]"
+) {
     AgentWorld world;
     world.start_agent();
     const std::string always = kReads + R"(,"restart":"always")";
@@ -133,7 +139,9 @@ TEST_CASE("a restarted agent leaves the file that a running container has mounte
     CHECK(world.disk.files().at(path).get() == mounted);
 }
 
-TEST_CASE("a changed secret is another generation: the old file goes once nothing has it mounted", "[agent]") {
+TEST_CASE(
+    "a changed secret is another generation: the old file goes once nothing has it mounted", "[agent]"
+) {
     AgentWorld world;
     world.start_agent();
     world.want({reading("d1", "old")});
@@ -150,7 +158,9 @@ TEST_CASE("a changed secret is another generation: the old file goes once nothin
     CHECK(world.engine.all().empty());
 }
 
-TEST_CASE("after a reboot a generation that was kept because its successor failed has its secret", "[agent]") {
+TEST_CASE(
+    "after a reboot a generation that was kept because its successor failed has its secret", "[agent]"
+) {
     AgentWorld world;
     world.start_agent();
     world.want({reading("d1", "old")});
@@ -175,7 +185,7 @@ TEST_CASE("a secret that cannot be kept for the next boot is not given to a cont
     SecretStore store(runtime, disk, "/state", "/run/icos-agent/secrets");
     const auto seal = std::make_shared<const Seal>(std::string(32, 'k'));
     REQUIRE(run(runtime, store.open(seal)).has_value());
-    const SecretFile file{secrets_folder(PlacementId{"p1"}, "d1") + "/f", kSecret, 0444, 0, 0};
+    const SecretFile file{secrets_folder(PlacementId{"p1"}, "d1") + "/f", kSecret, 0444, {}, {}};
 
     disk.is_full = true;
     const Result<void> refused = run(runtime, store.provide({file}));
@@ -188,7 +198,10 @@ TEST_CASE("a secret that cannot be kept for the next boot is not given to a cont
     CHECK(disk.content("/run/icos-agent/secrets/" + file.source) == kSecret);
 }
 
-TEST_CASE("peers 33: an accepted log that the key does not open is asked for again, and what runs goes on", "[agent]") {
+TEST_CASE(
+    "peers 33: an accepted log that the key does not open is asked for again, and what runs goes on",
+    "[agent]"
+) {
     AgentWorld world;
     world.start_agent();
     world.want({reading("d1")});

@@ -40,14 +40,17 @@ std::string content_of(const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("peers 33: the value of a secret is masked however it is written, the rest stays", "[descriptor][secrets]") {
+TEST_CASE(
+    "peers 33: the value of a secret is masked however it is written, the rest stays", "[descriptor][secrets]"
+) {
     const std::vector<std::pair<std::string, std::string>> forms{
         {"      secrets: {db: {content: hunter2}}\n", "      secrets: {db: {content: " + kMask + "}}\n"},
         {"      secrets:\n        db:\n          content: 'hunter2' # why\n",
          "      secrets:\n        db:\n          content: " + kMask + " # why\n"},
         {"      secrets:\n        db:\n          content: \"hunt\\\n            er2\"\n",
          "      secrets:\n        db:\n          content: " + kMask + "\n"},
-        {"      secrets:\n        db:\n          content: |\n            hunter2\n            more\n      x-a: b\n",
+        {"      secrets:\n        db:\n          content: |\n            hunter2\n            more\n      "
+         "x-a: b\n",
          "      secrets:\n        db:\n          content: " + kMask + "\n      x-a: b\n"},
         {"      x-p: &pw hunter2\n      secrets: {db: {content: *pw}}\n",
          "      x-p: &pw " + kMask + "\n      secrets: {db: {content: *pw}}\n"},
@@ -85,7 +88,10 @@ TEST_CASE("what cannot be read is not shown", "[descriptor][secrets]") {
     CHECK_FALSE(masked("a: \xff"));
 }
 
-TEST_CASE("a masked descriptor is refused, at the value, so that a mask never becomes a password", "[descriptor][secrets]") {
+TEST_CASE(
+    "a masked descriptor is refused, at the value, so that a mask never becomes a password",
+    "[descriptor][secrets]"
+) {
     const auto shown = masked(with_manifest_lines("      secrets: {db: {content: hunter2}}\n"));
     REQUIRE(shown);
     CHECK(places(*shown) == Places{"C011 9:31"});
@@ -93,7 +99,9 @@ TEST_CASE("a masked descriptor is refused, at the value, so that a mask never be
 
 TEST_CASE("a secret larger than 64 KiB is refused at its place", "[descriptor][secrets]") {
     const std::string large(kMaxSecretBytes + 1, 'x');
-    CHECK(places(with_manifest_lines("      secrets: {db: {content: " + large + "}}\n")) == Places{"C012 9:31"});
+    CHECK(
+        places(with_manifest_lines("      secrets: {db: {content: " + large + "}}\n")) == Places{"C012 9:31"}
+    );
     const std::string most(kMaxSecretBytes, 'x');
     CHECK(places(with_manifest_lines("      secrets: {db: {content: " + most + "}}\n")).empty());
 }
@@ -115,11 +123,16 @@ TEST_CASE("files and variables of secrets are found with their places", "[descri
     CHECK(found[1].from == "API_KEY");
 }
 
-TEST_CASE("a secret put in place of its file reaches the container as it was, whatever it holds", "[descriptor][secrets]") {
+TEST_CASE(
+    "a secret put in place of its file reaches the container as it was, whatever it holds",
+    "[descriptor][secrets]"
+) {
     for (const std::string& form :
          {std::string("      secrets: {db: {file: ./db.txt}}\n"),
           std::string("      secrets:\n        db:\n          file: \"./db.txt\"\n      x-end: here\n"),
-          std::string("      secrets:\n        db:\n          file: >-\n            ./db.txt\n      x-end: here\n")}) {
+          std::string(
+              "      secrets:\n        db:\n          file: >-\n            ./db.txt\n      x-end: here\n"
+          )}) {
         const std::string text = with_manifest_lines(form);
         const auto found = secret_references(text);
         REQUIRE(found.size() == 1);

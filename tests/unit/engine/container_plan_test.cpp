@@ -179,12 +179,12 @@ TEST_CASE("inline configs become files", "[engine][plan]") {
              "configs":{"c":{"content":"C"}}})"}
     ));
 
-    CHECK(
-        plan.containers[0].files == std::vector<FilePut>{{"/c", "C"}, {"/etc/c.conf", "C", 0440, 10, 20}}
-    );
+    CHECK(plan.containers[0].files == std::vector<FilePut>{{"/c", "C"}, {"/etc/c.conf", "C", 0440, 10, 20}});
 }
 
-TEST_CASE("peers 33: secrets become mounts, and nothing of them is in what the engine is asked", "[engine][plan]") {
+TEST_CASE(
+    "peers 33: secrets become mounts, and nothing of them is in what the engine is asked", "[engine][plan]"
+) {
     const auto plan = plan_of(placement_of(
         {R"({"services":{"w":{"image":"i","secrets":[{"source":"s"},{"source":"s","target":"renamed","uid":"7","mode":256}]}},
              "secrets":{"s":{"content":"correct horse"}}})"}
@@ -200,7 +200,9 @@ TEST_CASE("peers 33: secrets become mounts, and nothing of them is in what the e
     REQUIRE(mounts.size() == 2);
     CHECK(mounts[0].at("Target").as_string() == "/run/secrets/s");
     CHECK(mounts[1].at("Target").as_string() == "/run/secrets/renamed");
-    CHECK(mounts[0].at("Source").as_string() == std::string(kDefaultSecretsDir) + "/" + plan.secrets[0].source);
+    CHECK(
+        mounts[0].at("Source").as_string() == std::string(kDefaultSecretsDir) + "/" + plan.secrets[0].source
+    );
     CHECK(plan.containers[0].files.empty());
     CHECK(boost::json::serialize(plan.containers[0].body).find("horse") == std::string::npos);
 }

@@ -85,7 +85,8 @@ TEST_CASE("a sealed text gives back what was sealed, whatever its length", "[sea
         CHECK(key_id_of(text) == seal.key_id());
         CHECK(from_sealed_text(text).value() == sealed);
     }
-    for (const char* bad : {"", "sealed:", "sealed:1:", "sealed:1:ab:", "sealed:1:ab:%%%%", "sealed:1:ab:AAA"})
+    for (const char* bad :
+         {"", "sealed:", "sealed:1:", "sealed:1:ab:", "sealed:1:ab:%%%%", "sealed:1:ab:AAA"})
         CHECK(from_sealed_text(bad).has_error());
 }
 
@@ -128,7 +129,9 @@ TEST_CASE("peers 33: nothing of a descriptor can be read in the database's files
     CHECK(rows[0].body == "{\"text\":\"" + kSecret + "\"}");
 }
 
-TEST_CASE("peers 33: rows that an earlier release wrote in clear are sealed at the next start", "[seal][store]") {
+TEST_CASE(
+    "peers 33: rows that an earlier release wrote in clear are sealed at the next start", "[seal][store]"
+) {
     StoreWorld world;
     REQUIRE(world.open());
     REQUIRE(world.run(world.store->commit(revision("a/1", kSecret))));
