@@ -116,7 +116,8 @@ Task<Result<void>> SecretStore::open(std::shared_ptr<const Seal> seal) {
         return parsed(*opened);
     };
     Result<Files> files = co_await offload(runtime_, Pool::storage, std::move(read));
-    if (files.has_error()) co_return files.error();
+    is_unreadable_ = files.has_error();
+    if (is_unreadable_) co_return files.error();
     files_ = std::move(*files);
     auto make = [&disk = disk_, directory = directory_, all = files_] {
         return make_files(disk, directory, all);
@@ -130,8 +131,11 @@ Task<Result<void>> SecretStore::save() {
     saving_ = true;
     changed_ = false;
     std::string sealed = seal_->close(runtime_, serialised(files_), kContext);
-    auto work = [&disk = disk_, path = path_of_state(), bytes = std::move(sealed)] {
-        return write_durably(disk, path, bytes);
+    auto work = [&disk = disk_, path = path_of_state(), bytes = std::move(sealed), aside = is_unreadable_] {
+        // Not overwritten: the right key may come back.
+        Result<void> kept =
+            aside && disk.exists(path) ? disk.rename(path, path + ".unreadable") : Result<void>();
+        return kept.has_error() ? kept : write_durably(disk, path, bytes);
     };
     Result<void> written = Error{errc::internal, "not written"};
     try {
@@ -142,7 +146,10 @@ Task<Result<void>> SecretStore::save() {
         saved_.notify();
         throw;
     }
-    if (written.has_error()) changed_ = true;
+    if (written.has_error())
+        changed_ = true;
+    else
+        is_unreadable_ = false;
     saving_ = false;
     saved_.notify();
     co_return written;

@@ -23,8 +23,9 @@ class SecretStore {
 public:
     SecretStore(Runtime& runtime, Disk& disk, std::string state_dir, std::string directory);
 
-    /// Reads what is kept and makes the files. A file that the key does not open counts as lost: the accepted
-    /// set brings its content again. seal.other_key, seal.damaged, core.io: for the log; the store works on.
+    /// Reads what is kept and makes the files. What the key does not open counts as lost, and is put aside
+    /// (`secrets.sealed.unreadable`) once there is something else to keep: the accepted set brings its
+    /// content again. seal.other_key, seal.damaged, core.io: for the log; the store works on.
     Task<Result<void>> open(std::shared_ptr<const Seal> seal);
     /// Returns once the files are there, and will be there after a reboot. core.io, store.full.
     Task<Result<void>> provide(std::vector<SecretFile> files);
@@ -46,7 +47,8 @@ private:
     std::shared_ptr<const Seal> seal_;
     Files files_;
     bool saving_ = false;
-    bool changed_ = false;  ///< memory differs from the file
+    bool changed_ = false;        ///< memory differs from the file
+    bool is_unreadable_ = false;  ///< the file is to be put aside before it is written
     Signal saved_;
 };
 

@@ -291,6 +291,20 @@ void add_reading(CLI::App& root, Chosen& chosen) {
         chosen.online = [](Context& context) { return topology(context); };
     });
 
+    auto* bundle_command =
+        root.add_subcommand("support-bundle", "A tar archive of the controller's state, without secrets");
+    auto bundle = std::make_shared<std::string>();
+    bundle_command->add_option("file", *bundle, "archive to write; default: icos-support-<time>.tar");
+    bundle_command->footer(
+        "It holds version, health, metrics, nodes, applications, masked descriptors and the last events, as "
+        "any\n"
+        "reader sees them. Names, labels, addresses and images are in it: look before you send it.\n"
+        "Example:\n  icos support-bundle && tar tf icos-support-*.tar"
+    );
+    bundle_command->callback([=, &chosen] {
+        chosen.online = [=](Context& context) { return support_bundle(context, *bundle); };
+    });
+
     auto* version_command = root.add_subcommand("version", "Version of the shell and of the controller");
     version_command->callback([&chosen] { chosen.online = [](Context& context) { return version(context); }; }
     );

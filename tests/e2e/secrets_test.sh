@@ -66,6 +66,9 @@ equal "nor in anything that is shown" "" "$(grep -F -- "$secret" <<<"$shown")"
 contains "a masked value stands in its place" '**masked**' "$(icos get app vault --descriptor)"
 contains "an administrator may read it" "$secret" "$(icos get app vault -o yaml --reveal)"
 contains "and that is recorded" "app.revealed" "$(icos events --app vault -o json)"
+check "a support bundle is written" icos support-bundle "$work/bundle.tar"
+absent "without the secret" "$work/bundle.tar"
+contains "with the masked descriptor" '**masked**' "$(tar xOf "$work/bundle.tar" descriptors/vault.yaml)"
 icos get app vault --descriptor >masked.yaml
 icos apply -f masked.yaml >/dev/null 2>masked.err; code=$?
 equal "a masked text is refused as an invalid descriptor" 3 $code

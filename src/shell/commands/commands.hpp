@@ -138,6 +138,9 @@ struct CredentialOptions {
 Task<int> credential_set(Context& context, CredentialOptions options);
 Task<int> credential_remove(Context& context, std::string name);
 
+/// A tar archive of what helps to find a fault, without secrets; `file` empty: named after the time.
+Task<int> support_bundle(Context& context, std::string file);
+
 Task<int> topology(Context& context);
 Task<int> version(Context& context);
 

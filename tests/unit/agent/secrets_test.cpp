@@ -221,6 +221,8 @@ TEST_CASE(
     world.pass(Duration(60'000));
     CHECK(world.controller.hellos.back().accepted_digest.empty());
     CHECK(world.running() == running);
+    CHECK_FALSE(world.disk.content("/state/secrets.sealed.unreadable").empty());
+    CHECK(contents(world) == std::vector<std::string>{kSecret});
     CHECK(world.state_of("p1") == "running");
 }
 
