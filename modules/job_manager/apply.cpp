@@ -108,6 +108,8 @@ Task<Result<ApplyAnswer>> JobService::apply(ApplyCommand command) {
     for (int attempt = 0; planned.has_error(); ++attempt) {
         const Result<App*> admitted = admit(command);
         if (admitted.has_error()) co_return admitted.error();
+        const auto stored = check_credentials(command.project, *application);
+        if (stored.has_error()) co_return stored.error();
         const App* known = *admitted;
         if (known != nullptr && known->text == command.text) {
             auto same = co_await unchanged(std::move(command), std::move(answer));
@@ -121,6 +123,8 @@ Task<Result<ApplyAnswer>> JobService::apply(ApplyCommand command) {
     }
 
     // From here to commit() without waiting: the plan holds for memory as it is now.
+    const auto stored = check_credentials(command.project, *application);
+    if (stored.has_error()) co_return stored.error();
     App* existing = state_.find(command.project, command.name);
     if (command.dry_run) {
         ApplyAnswer shown = preview(command, application, existing, *planned);

@@ -94,7 +94,26 @@ descriptor::OnNodeLoss loss_rule(const descriptor::Component& component) {
     );
 }
 
-std::string component_digest(const App& app, const Component& component, Engine engine) {
+bool holds_secrets(const Component& component, Engine engine) {
+    return std::any_of(
+        component.manifests.begin(),
+        component.manifests.end(),
+        [engine](const auto& manifest) {
+            if (manifest.engine != engine) return false;
+            // One that only speaks of a Secret is taken for one as well: a key does no harm.
+            if (engine == Engine::kubernetes) return manifest.original.find("Secret") != std::string::npos;
+            boost::system::error_code failed;
+            const json::value parsed = json::parse(manifest.compose, failed);
+            const json::object* document = failed ? nullptr : parsed.if_object();
+            const json::value* secrets = document == nullptr ? nullptr : document->if_contains("secrets");
+            return secrets != nullptr && secrets->is_object() && !secrets->get_object().empty();
+        }
+    );
+}
+
+std::string component_digest(
+    const App& app, const Component& component, Engine engine, std::string_view key
+) {
     std::map<std::string, std::string> manifests;
     for (const Manifest& manifest : component.manifests) {
         if (manifest.engine != engine) continue;
@@ -104,12 +123,13 @@ std::string component_digest(const App& app, const Component& component, Engine 
     json::array parts;
     for (const auto& [name, content] : manifests) parts.push_back(json::array{name, content});
     json::object environment;
-    for (const auto& [key, value] : environment_of(app, component)) environment[key] = value;
+    for (const auto& [variable, value] : environment_of(app, component)) environment[variable] = value;
     parts.emplace_back(std::move(environment));
     parts.emplace_back(pull_of(component));
     // Who restarts its containers is written into them.
     if (loss_rule(component) == descriptor::OnNodeLoss::exclusive) parts.emplace_back("exclusive");
-    return link::sha256_hex(json::serialize(parts));
+    const std::string content = json::serialize(parts);
+    return key.empty() ? link::sha256_hex(content) : link::hmac_sha256_hex(key, content);
 }
 
 std::map<std::string, std::vector<std::string>> service_aliases(

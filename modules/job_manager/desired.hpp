@@ -6,10 +6,13 @@
 namespace icos::job_manager {
 
 /// Content of a component for one engine: equal digests never restart anything. SHA-256 over manifests,
-/// environment and pull rule, independent of the order of manifests and of object members.
+/// environment and pull rule, independent of the order of manifests and of object members; with a `key`,
+/// HMAC-SHA-256, so that secrets in the content cannot be found by guessing.
 std::string component_digest(
-    const App& app, const descriptor::Component& component, descriptor::Engine engine
+    const App& app, const descriptor::Component& component, descriptor::Engine engine, std::string_view key
 );
+/// Whether what the engine gets has the value of a secret in it.
+bool holds_secrets(const descriptor::Component& component, descriptor::Engine engine);
 
 /// Names of each compose service on the application network: `<service>.<component>` always, the bare service
 /// where no other component has one of that name, the manifest's name where it has a single service.

@@ -6,7 +6,7 @@
 namespace icos::job_manager {
 
 const ErrorDomain& app_domain() noexcept {
-    static constexpr std::array<ErrorEntry, 11> entries{{
+    static constexpr std::array<ErrorEntry, 14> entries{{
         {"not_found", ErrorKind::not_found},
         {"component_not_found", ErrorKind::not_found},
         {"deleting", ErrorKind::conflict},
@@ -18,6 +18,9 @@ const ErrorDomain& app_domain() noexcept {
         {"busy", ErrorKind::busy},
         {"no_such_generation", ErrorKind::not_found},
         {"nothing_to_undo", ErrorKind::conflict},
+        {"no_such_credential", ErrorKind::not_found},
+        {"credential_in_use", ErrorKind::conflict},
+        {"not_maskable", ErrorKind::conflict},
     }};
     static const ErrorDomain domain("app", entries);
     return domain;

@@ -49,6 +49,7 @@ public:
         context.ports.provide<ClaimsView>(*service_);
         add_app_routes(context.router, context.runtime, *service_);
         add_generation_routes(context.router, *service_);
+        add_credential_routes(context.router, *service_);
         add_list_routes(context.router, context.runtime, context.store, *service_);
         add_event_routes(context.router, context.runtime, context.store, *tasks_);
         add_log_routes(context.router, context.runtime, *service_, *tasks_);

@@ -24,6 +24,8 @@ struct JobService::Outcome {
 struct JobService::Loaded {
     std::vector<App> apps{};
     std::vector<Placement> placements{};
+    Credentials credentials{};
+    std::string digest_key{};
 };
 
 JobService::JobService(Ports ports, Settings settings)
@@ -83,6 +85,7 @@ TargetPlan JobService::plan_of(const NodeId& node) const {
         agent::DesiredPlacement wanted = desired_placement(*app, *placement);
         wanted.connections = connections_of(state_, *app, *placement, *topology);
         wanted.settings_digest = agent::settings_digest(wanted.connections);
+        add_credentials(*app, wanted);
         plan.set.emplace(placement->id, std::move(wanted));
     }
     plan.digest = agent::desired_digest(plan.set);
@@ -135,6 +138,7 @@ std::shared_ptr<JobService::Outcome> JobService::commit(Step step) {
         );
     }
     set.changes.insert(set.changes.end(), step.revisions.begin(), step.revisions.end());
+    set.changes.insert(set.changes.end(), step.rows.begin(), step.rows.end());
     set.events = step.events;
     auto queued = ports_.store.commit(std::move(set));
     tasks_.spawn("job_manager.commit", finish(std::move(queued), std::move(step), std::move(plans), outcome));
@@ -226,11 +230,29 @@ Task<Result<JobService::Loaded>> JobService::load() {
     if (placement_rows.has_error()) co_return placement_rows.error();
     auto revision_rows = co_await ports_.store.load(kRevisionKind);
     if (revision_rows.has_error()) co_return revision_rows.error();
+    const auto credential_rows = co_await ports_.store.load(kCredentialKind);
+    if (credential_rows.has_error()) co_return credential_rows.error();
+    const auto key_rows = co_await ports_.store.load(kDigestKeyKind);
+    if (key_rows.has_error()) co_return key_rows.error();
 
     // Decoding and parsing is pure: off the loop.
-    auto read = [apps = *app_rows, placements = *placement_rows, revisions = std::move(*revision_rows)](
-                ) -> Result<Loaded> {
+    auto read = [apps = *app_rows,
+                 placements = *placement_rows,
+                 revisions = std::move(*revision_rows),
+                 credentials = *credential_rows,
+                 keys = *key_rows]() -> Result<Loaded> {
         Loaded loaded;
+        for (const Row& row : credentials) {
+            auto credential = read_credential(row);
+            if (credential.has_error()) return credential.error();
+            auto key = std::pair(credential->project, credential->name);
+            loaded.credentials.emplace(std::move(key), std::move(*credential));
+        }
+        for (const Row& row : keys) {
+            auto key = read_digest_key(row);
+            if (key.has_error()) return key.error();
+            loaded.digest_key = std::move(*key);
+        }
         std::map<AppId, std::set<std::uint64_t>> used;
         for (const Row& row : placements) {
             auto placement = read_placement(row);
@@ -280,6 +302,8 @@ Task<Result<JobService::Loaded>> JobService::load() {
 
 void JobService::adopt_loaded(Loaded loaded) {
     state_.clear();
+    credentials_ = std::move(loaded.credentials);
+    digest_key_ = std::move(loaded.digest_key);
     for (App& app : loaded.apps) state_.add(std::move(app));
     for (Placement& placement : loaded.placements) {
         if (state_.find(placement.app) == nullptr) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include "credentials.hpp"
 #include "error.hpp"
 #include "icos/async/backoff.hpp"
 #include "icos/async/signal.hpp"
@@ -119,10 +120,20 @@ public:
     Task<Result<std::string>> text_of_generation(
         std::string project, std::string name, std::uint64_t generation
     );
+    Task<Result<boost::json::object>> set_credential(Credential credential);
+    /// app.no_such_credential, app.credential_in_use.
+    Task<Result<void>> remove_credential(std::string project, std::string name, std::string actor);
+    /// A descriptor as anybody may see it. app.not_maskable.
+    Task<Result<std::string>> masked_text(std::string text);
+    /// Records that the secrets of a generation were read; what was read may be answered once this returned.
+    Task<Result<void>> note_reveal(
+        std::string project, std::string name, std::uint64_t generation, std::string actor
+    );
     Task<Result<boost::json::array>> explain(std::string project, std::string name, std::string component);
 
     // Questions.
     const State& state() const noexcept { return state_; }
+    const Credentials& credentials() const noexcept { return credentials_; }
     Result<const App*> find(std::string_view project, std::string_view name) const;
     boost::json::object show(const App& app, Detail detail) const;
     std::shared_ptr<const Topology> topology() const { return ports_.topology.current(); }
@@ -212,6 +223,17 @@ private:
         const Planned& planned
     ) const;
 
+    // Secrets (secrets.cpp).
+    /// Made when it is first needed, stored with the step that needs it.
+    const std::string& digest_key(Step& step);
+    std::string content_digest(
+        const App& app, const descriptor::Component& component, descriptor::Engine engine, Step& step
+    );
+    void add_credentials(const App& app, agent::DesiredPlacement& placement) const;
+    /// descriptor.invalid for a name that is not stored.
+    Result<void> check_credentials(const std::string& project, const descriptor::Application& application)
+        const;
+
     // Moves between nodes (moves.cpp).
     /// Which nodes are to be left, as the topology says now: a node that is back is not among them.
     Leaving leaving(const Topology& topology) const;
@@ -248,6 +270,8 @@ private:
     Settings settings_;
     Log log_{"job_manager"};
     State state_;
+    Credentials credentials_;
+    std::string digest_key_;  ///< empty until something secret is hashed
     std::map<NodeId, Target> targets_;
     std::map<NodeId, std::string> problems_;
     Watchers watchers_;

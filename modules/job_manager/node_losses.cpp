@@ -53,7 +53,7 @@ void NodeLosses::judge(const Topology& topology, BootTime now) {
     }
     const auto is_returning = [&](const NodeId& id) {
         const auto since = lost_.find(id);
-        return ended_ && now - *ended_ < rules_.window && since != lost_.end() && since->second <= *ended_;
+        return ended_ && now - *ended_ < topology.lease && since != lost_.end() && since->second <= *ended_;
     };
     given_up_.clear();
     for (const Node& node : topology.nodes) {

@@ -19,6 +19,7 @@ namespace icos::job_manager {
 
 void add_app_routes(http::Router& router, Runtime& runtime, JobService& service);
 void add_generation_routes(http::Router& router, JobService& service);
+void add_credential_routes(http::Router& router, JobService& service);
 void add_list_routes(http::Router& router, Runtime& runtime, Store& store, JobService& service);
 void add_event_routes(http::Router& router, Runtime& runtime, Store& store, TaskGroup& tasks);
 void add_log_routes(http::Router& router, Runtime& runtime, JobService& service, TaskGroup& tasks);
@@ -26,6 +27,11 @@ void add_exec_routes(
     http::Router& router, Runtime& runtime, Store& store, JobService& service, TaskGroup& tasks
 );
 
+/// What is answered for a descriptor's text: secrets masked, or with `?reveal` as it is, for administrators
+/// and recorded. auth.forbidden, app.not_maskable.
+Task<Result<std::string>> shown_text(
+    JobService& service, http::Request request, std::uint64_t generation, std::string text
+);
 std::string project_of(const http::Request& request);
 std::optional<std::string> if_match(const http::Request& request);
 /// What applying answers: docs/api/native.md, PUT /api/v1/apps/{name}.

@@ -64,8 +64,12 @@ Task<Result<Response>> get_descriptor(JobService& service, Request request) {
     if (app.has_error()) co_return app.error();
     Response response;
     response.content_type = "application/yaml";
-    response.body = (*app)->text;
     response.headers["ETag"] = etag_of(**app);
+    const std::uint64_t generation = (*app)->generation;
+    std::string text = (*app)->text;
+    auto shown = co_await shown_text(service, std::move(request), generation, std::move(text));
+    if (shown.has_error()) co_return shown.error();
+    response.body = std::move(*shown);
     co_return response;
 }
 
@@ -118,6 +122,23 @@ Response to_response(ApplyAnswer answer) {
     return response;
 }
 
+Task<Result<std::string>> shown_text(
+    JobService& service, Request request, std::uint64_t generation, std::string text
+) {
+    if (!request.query_flag("reveal")) {
+        auto shown = co_await service.masked_text(std::move(text));
+        co_return shown;
+    }
+    const std::string project = project_of(request);
+    if (auto allowed = http::authorize(request.caller, http::Access::admin, project); allowed.has_error())
+        co_return allowed.error();
+    std::string name(request.param("name"));
+    const auto noted =
+        co_await service.note_reveal(project, std::move(name), generation, request.caller.subject);
+    if (noted.has_error()) co_return noted.error();
+    co_return text;
+}
+
 void add_app_routes(http::Router& router, Runtime& runtime, JobService& service) {
     using http::Access;
     using http::Method;
@@ -162,7 +183,7 @@ void add_app_routes(http::Router& router, Runtime& runtime, JobService& service)
         Method::get,
         app + "/descriptor",
         Access::read,
-        "The descriptor as it was applied",
+        "The descriptor as it was applied; values of secrets masked unless ?reveal",
         [&service](Request request) { return get_descriptor(service, std::move(request)); }
     });
     router.add(http::Route{

@@ -48,9 +48,11 @@ Task<Result<Response>> get_generation(JobService& service, Request request) {
     std::string name(request.param("name"));
     auto text = co_await service.text_of_generation(project_of(request), std::move(name), generation);
     if (text.has_error()) co_return text.error();
+    auto shown = co_await shown_text(service, std::move(request), generation, std::move(*text));
+    if (shown.has_error()) co_return shown.error();
     Response response;
     response.content_type = "text/yaml";
-    response.body = std::move(*text);
+    response.body = std::move(*shown);
     co_return response;
 }
 
@@ -103,7 +105,7 @@ void add_generation_routes(http::Router& router, JobService& service) {
         Method::get,
         app + "/generations/{generation}",
         Access::read,
-        "The descriptor of a generation that is kept",
+        "The descriptor of a generation that is kept; values of secrets masked unless ?reveal",
         [&service](Request request) { return get_generation(service, std::move(request)); }
     });
     router.add(http::Route{

@@ -193,6 +193,19 @@ Change revision_removal(const AppId& app, std::uint64_t generation) {
     return {kRevisionKind, app.value + "/" + std::to_string(generation), std::nullopt};
 }
 
+Change digest_key_row(const std::string& key) {
+    return {kDigestKeyKind, "job_manager", json::serialize(json::object{{"key", key}})};
+}
+
+Result<std::string> read_digest_key(const Row& row) {
+    try {
+        return text_of(json::parse(row.body).as_object(), "key");
+    } catch (const std::exception&) {
+        // The exception's words may quote what the row holds.
+        return corrupt(row, "it is not an object with a key");
+    }
+}
+
 Result<App> read_app(const Row& row) {
     try {
         const json::value parsed = json::parse(row.body);

@@ -3,14 +3,15 @@
 #include "icos/store/store.hpp"
 #include "state.hpp"
 
-/// Stored form: kinds "app", "app_revision" (id "<app>/<generation>") and "placement", bodies are JSON.
-/// Absent members take their defaults, unknown ones are ignored. Readers fail with store.corrupt, naming the
-/// row.
+/// Stored form: kinds "app", "app_revision" (id "<app>/<generation>"), "placement" and "digest_key", bodies
+/// are JSON. The store seals the bodies of those that hold secrets (icos::is_sealed_kind). Absent members
+/// take their defaults, unknown ones are ignored. Readers fail with store.corrupt, naming the row.
 namespace icos::job_manager {
 
 inline constexpr const char* kAppKind = "app";
 inline constexpr const char* kRevisionKind = "app_revision";
 inline constexpr const char* kPlacementKind = "placement";
+inline constexpr const char* kDigestKeyKind = "digest_key";
 
 Change to_row(const App& app);
 Change to_row(const Placement& placement);
@@ -25,6 +26,9 @@ struct StoredRevision {
     std::string text{};
     RevisionInfo info{};
 };
+/// The key of digests of what holds secrets (desired.hpp); one row.
+Change digest_key_row(const std::string& key);
+Result<std::string> read_digest_key(const Row& row);
 Result<App> read_app(const Row& row);
 Result<Placement> read_placement(const Row& row);
 Result<StoredRevision> read_revision(const Row& row);

@@ -14,6 +14,7 @@ struct Step {
     std::set<AppId> apps{};              ///< rows to write, or to remove if memory no longer has them
     std::set<PlacementId> placements{};  ///< the same
     std::vector<Change> revisions{};
+    std::vector<Change> rows{};  ///< of other kinds: credentials, the key of digests
     std::vector<EventDraft> events{};
     std::set<NodeId> targets{};  ///< whose plan changed
     std::set<AppId> touched{};   ///< to show anew to those who watch
@@ -22,7 +23,7 @@ struct Step {
     std::vector<messages::ComponentObserved> observed{};
 
     bool is_empty() const noexcept {
-        return apps.empty() && placements.empty() && revisions.empty() && events.empty();
+        return apps.empty() && placements.empty() && revisions.empty() && rows.empty() && events.empty();
     }
 };
 

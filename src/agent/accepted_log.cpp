@@ -22,7 +22,10 @@ constexpr std::uint64_t kCompactFrom = 1U << 20U;
 constexpr std::uint64_t kGrowth = 4;
 /// No record is larger than a message of the link.
 constexpr std::uint32_t kMaxRecord = 16U << 20U;
-enum RecordKind : char { kUpsert = 'U', kRemove = 'R', kCommit = 'C' };
+/// kSealed: u32 length of the placement's id, the id, the sealed placement. kUpsert is its form in clear,
+/// which earlier releases wrote; it is only read.
+enum RecordKind : char { kUpsert = 'U', kSealed = 'S', kRemove = 'R', kCommit = 'C' };
+constexpr std::size_t kIdLength = 4;
 
 std::uint32_t checksum(std::string_view body) {
     boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true> crc;
@@ -68,15 +71,49 @@ std::optional<std::string_view> next_body(std::string_view bytes, std::string& w
     return body;
 }
 
+/// A sealed placement cannot take another one's place: its id is part of what is authenticated.
+std::string context_of(std::string_view id) {
+    return "placement/" + std::string(id);
+}
+
+void put_placement(std::string& out, Runtime& runtime, const Seal& seal, const DesiredPlacement& placement) {
+    const std::string& id = placement.placement.value;
+    std::string payload;
+    put_u32(payload, static_cast<std::uint32_t>(id.size()));
+    payload += id;
+    payload += seal.close(runtime, encode_placement(placement), context_of(id));
+    put_record(out, kSealed, payload);
+}
+
+bool apply_placement(std::string_view json, AcceptedSet& set) {
+    Result<DesiredPlacement> placement = decode_placement(json);
+    if (placement.has_error()) return false;
+    PlacementId id = placement->placement;
+    set.insert_or_assign(std::move(id), std::move(*placement));
+    return true;
+}
+
+bool apply_sealed(std::string_view payload, const Seal& seal, AcceptedSet& set, Replay& replay) {
+    if (payload.size() < kIdLength) return false;
+    const std::uint32_t length = get_u32(payload);
+    payload.remove_prefix(kIdLength);
+    if (payload.size() < length) return false;
+    const std::string_view id = payload.substr(0, length);
+    const Result<std::string> opened = seal.open(payload.substr(length), context_of(id));
+    if (opened.has_error()) {
+        replay.is_unreadable = true;
+        return false;
+    }
+    return apply_placement(*opened, set);
+}
+
 /// Applies a record that is not a commit; false if its content makes no sense.
-bool apply(std::string_view body, AcceptedSet& set) {
+bool apply(std::string_view body, const Seal& seal, AcceptedSet& set, Replay& replay) {
     const std::string_view payload = body.substr(1);
+    if (body[0] == kSealed) return apply_sealed(payload, seal, set, replay);
     if (body[0] == kUpsert) {
-        Result<DesiredPlacement> placement = decode_placement(payload);
-        if (placement.has_error()) return false;
-        PlacementId id = placement->placement;
-        set.insert_or_assign(std::move(id), std::move(*placement));
-        return true;
+        replay.holds_clear = true;
+        return apply_placement(payload, set);
     }
     if (body[0] == kRemove) {
         set.erase(PlacementId{std::string(payload)});
@@ -91,21 +128,26 @@ std::string accepted_log_header() {
     return std::string(kMagic);
 }
 
-std::string accepted_log_step(const AcceptedSet& from, const AcceptedSet& to, const std::string& digest) {
+std::string accepted_log_step(
+    Runtime& runtime,
+    const Seal& seal,
+    const AcceptedSet& from,
+    const AcceptedSet& to,
+    const std::string& digest
+) {
     std::string out;
     for (const auto& [id, placement] : from) {
         if (!to.contains(id)) put_record(out, kRemove, id.value);
     }
     for (const auto& [id, placement] : to) {
         const auto old = from.find(id);
-        if (old == from.end() || old->second != placement)
-            put_record(out, kUpsert, encode_placement(placement));
+        if (old == from.end() || old->second != placement) put_placement(out, runtime, seal, placement);
     }
     put_record(out, kCommit, digest);
     return out;
 }
 
-Replay replay_accepted_log(std::string_view bytes) {
+Replay replay_accepted_log(std::string_view bytes, const Seal& seal) {
     Replay replay;
     replay.digest = desired_digest({});
     if (!bytes.starts_with(kMagic)) {
@@ -120,8 +162,10 @@ Replay replay_accepted_log(std::string_view bytes) {
         if (!body) return replay;
         at += kRecordHeader + body->size();
         if ((*body)[0] != kCommit) {
-            if (!apply(*body, working)) {
-                replay.cut = "a record is not understood";
+            if (!apply(*body, seal, working, replay)) {
+                replay.cut = replay.is_unreadable
+                                 ? "a record is sealed with another key than " + seal.key_id()
+                                 : "a record is not understood";
                 return replay;
             }
             continue;
@@ -148,7 +192,7 @@ struct AcceptedLog::OnDisk {
     std::unique_ptr<File> file;
     std::uint64_t end = 0;
 
-    Result<Replay> open_and_replay() {
+    Result<Replay> open_and_replay(const Seal& seal) {
         Result<void> made = disk.make_directory(directory);
         if (made.has_error()) return made.error();
         std::string bytes;
@@ -157,10 +201,20 @@ struct AcceptedLog::OnDisk {
             if (read.has_error()) return read.error();
             bytes = std::move(*read);
         }
-        Replay replay = replay_accepted_log(bytes);
+        Replay replay = replay_accepted_log(bytes, seal);
+        if (replay.is_unreadable) {
+            // As if there were none; kept, because the right key may come back.
+            replay.set.clear();
+            replay.digest = desired_digest({});
+            replay.end = 0;
+        }
         if (replay.end == 0) {
             // New, or not ours: a fresh file, made durable together with its name.
-            if (!bytes.empty()) (void)disk.rename(path, path + ".damaged");
+            const std::string aside = path + (replay.is_unreadable ? ".unreadable" : ".damaged");
+            if (!bytes.empty()) {
+                Result<void> kept = disk.rename(path, aside);
+                if (kept.has_error()) return kept.error();
+            }
             Result<void> written = write_durably(disk, path, accepted_log_header());
             if (written.has_error()) return written.error();
             replay.end = kMagic.size();
@@ -224,23 +278,36 @@ AcceptedLog::AcceptedLog(Runtime& runtime, Disk& disk, std::string directory)
       digest_(desired_digest({})) {}
 AcceptedLog::~AcceptedLog() = default;
 
-Task<Result<void>> AcceptedLog::open() {
-    auto work = [state = disk_] { return state->open_and_replay(); };
+Task<Result<void>> AcceptedLog::open(std::shared_ptr<const Seal> seal) {
+    seal_ = std::move(seal);
+    auto work = [state = disk_, key = seal_] { return state->open_and_replay(*key); };
     Result<Replay> replay = co_await offload(runtime_, Pool::storage, std::move(work));
     if (replay.has_error()) co_return replay.error();
-    if (!replay->cut.empty()) {
+    was_unreadable_ = replay->is_unreadable;
+    if (was_unreadable_) {
+        kLog.error(
+            "the accepted log cannot be opened with this node's key and was put aside: the controller is "
+            "asked "
+            "for the set again, containers go on",
+            {{"reason", replay->cut}, {"kept", "accepted.log.unreadable"}}
+        );
+    } else if (!replay->cut.empty()) {
         kLog.warning("the tail of the accepted log was cut", {{"reason", replay->cut}, {"at", replay->end}});
     }
     is_whole_ = replay->cut.empty() && replay->end > kMagic.size();
     size_ = disk_->end;
     set_ = std::move(replay->set);
     digest_ = std::move(replay->digest);
+    if (replay->holds_clear) {
+        kLog.info("the accepted log of an earlier release is written anew, sealed");
+        co_await rewrite();
+    }
     co_return Result<void>();
 }
 
 Task<Result<void>> AcceptedLog::accept(AcceptedSet next, std::string digest) {
     if (digest == digest_ && is_whole_) co_return Result<void>();
-    std::string step = accepted_log_step(set_, next, digest);
+    std::string step = accepted_log_step(runtime_, *seal_, set_, next, digest);
     const std::uint64_t length = step.size();
     auto work = [state = disk_, bytes = std::move(step)] { return state->append(bytes); };
     Result<void> written = co_await offload(runtime_, Pool::storage, std::move(work));
@@ -256,8 +323,13 @@ Task<Result<void>> AcceptedLog::accept(AcceptedSet next, std::string digest) {
 
 Task<> AcceptedLog::compact_if_grown() {
     if (size_ < kCompactFrom) co_return;
-    std::string whole = accepted_log_header() + accepted_log_step({}, set_, digest_);
-    if (size_ < kGrowth * whole.size()) co_return;
+    std::uint64_t live = 0;
+    for (const auto& [id, placement] : set_) live += encode_placement(placement).size() + Seal::kOverhead;
+    if (size_ >= kGrowth * live) co_await rewrite();
+}
+
+Task<> AcceptedLog::rewrite() {
+    std::string whole = accepted_log_header() + accepted_log_step(runtime_, *seal_, {}, set_, digest_);
     const std::uint64_t length = whole.size();
     auto work = [state = disk_, bytes = std::move(whole)] { return state->replace(bytes); };
     const Result<void> replaced = co_await offload(runtime_, Pool::storage, std::move(work));

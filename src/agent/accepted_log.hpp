@@ -4,6 +4,7 @@
 #include "icos/async/runtime.hpp"
 #include "icos/async/task.hpp"
 #include "icos/store/disk.hpp"
+#include "icos/store/seal.hpp"
 
 #include <cstdint>
 #include <map>
@@ -20,20 +21,30 @@ using AcceptedSet = std::map<PlacementId, DesiredPlacement>;
 struct Replay {
     AcceptedSet set;
     std::string digest;
-    std::uint64_t end = 0;  ///< where the next record goes
-    std::string cut;        ///< why bytes after `end` were not used; empty when there were none
+    std::uint64_t end = 0;       ///< where the next record goes
+    std::string cut;             ///< why bytes after `end` were not used; empty when there were none
+    bool is_unreadable = false;  ///< whole, but sealed with a key that is not this one
+    bool holds_clear = false;    ///< placements that an earlier release wrote unsealed
 };
 
 /// Pure; `bytes` may be anything.
-Replay replay_accepted_log(std::string_view bytes);
+Replay replay_accepted_log(std::string_view bytes, const Seal& seal);
 /// File header of an empty log.
 std::string accepted_log_header();
-/// Records that lead from one set to another, with the commit record.
-std::string accepted_log_step(const AcceptedSet& from, const AcceptedSet& to, const std::string& digest);
+/// Records that lead from one set to another, with the commit record. Placements are sealed: they carry
+/// manifests with secrets and registry credentials. On the control loop.
+std::string accepted_log_step(
+    Runtime& runtime,
+    const Seal& seal,
+    const AcceptedSet& from,
+    const AcceptedSet& to,
+    const std::string& digest
+);
 
-/// The node's copy of what it shall run: an append log of checksummed records, synced before a set counts,
-/// compacted when it has grown beyond four times its live size (and 1 MiB). File: `<directory>/accepted.log`.
-/// Loop-confined; the disk is touched on Pool::storage only.
+/// The node's copy of what it shall run: an append log of checksummed, sealed records, synced before a set
+/// counts, compacted when it has grown beyond four times its live size (and 1 MiB). File:
+/// `<directory>/accepted.log`. A log that the key does not open is put aside and counts as lost: the set is
+/// asked for again, and what runs goes on. Loop-confined; the disk is touched on Pool::storage only.
 class AcceptedLog {
 public:
     AcceptedLog(Runtime& runtime, Disk& disk, std::string directory);
@@ -42,7 +53,7 @@ public:
     AcceptedLog& operator=(const AcceptedLog&) = delete;
 
     /// Creates or replays the file and cuts a torn tail. core.io, store.full.
-    Task<Result<void>> open();
+    Task<Result<void>> open(std::shared_ptr<const Seal> seal);
     /// Makes `next` the accepted set; on an error (store.full, core.io) the old one stays. One call at a
     /// time.
     Task<Result<void>> accept(AcceptedSet next, std::string digest);
@@ -57,16 +68,21 @@ public:
     std::uint64_t bytes_written() const noexcept { return bytes_written_; }
     std::uint64_t size() const noexcept { return size_; }
     std::uint64_t compactions() const noexcept { return compactions_; }
+    /// The log that open() found could not be opened with the key.
+    bool was_unreadable() const noexcept { return was_unreadable_; }
 
 private:
     struct OnDisk;
     Task<> compact_if_grown();
+    Task<> rewrite();
 
     Runtime& runtime_;
     std::shared_ptr<OnDisk> disk_;
+    std::shared_ptr<const Seal> seal_;
     AcceptedSet set_;
     std::string digest_;
     bool is_whole_ = false;
+    bool was_unreadable_ = false;
     std::uint64_t size_ = 0;
     std::uint64_t bytes_written_ = 0;
     std::uint64_t compactions_ = 0;

@@ -31,14 +31,16 @@ constexpr Duration kInformedWait{5'000};
 }  // namespace
 
 struct Agent::Impl : std::enable_shared_from_this<Agent::Impl> {
-    Impl(Runtime& rt, Disk& disk, Engine& engine, Relay& r, Dialer& d, FactsSource& f, Settings settings)
+    Impl(Runtime& rt, Disk& files, Engine& engine, Relay& r, Dialer& d, FactsSource& f, Settings settings)
         : runtime(rt),
           relay(r),
           dialer(d),
           facts_source(f),
-          log(rt, disk, settings.state_dir),
-          records(rt, disk, settings.state_dir),
-          disks(std::make_shared<DiskWatch>(rt, disk, engine, records, settings.state_dir)),
+          log(rt, files, settings.state_dir),
+          records(rt, files, settings.state_dir),
+          secrets(rt, files, settings.state_dir, settings.secrets_dir),
+          disk(files),
+          disks(std::make_shared<DiskWatch>(rt, files, engine, records, settings.state_dir)),
           node(std::make_shared<NodeState>(rt, engine, d, log)),
           tasks(rt) {
         node->status = std::make_shared<StatusFile>(rt, disk, settings.state_dir);
@@ -54,6 +56,7 @@ struct Agent::Impl : std::enable_shared_from_this<Agent::Impl> {
     static Task<> watch_disks(Self self);
     static Task<> watch_clock(Self self);
     static Task<Facts> read_facts(Self self);
+    static Task<Result<void>> open_state(Self self);
     void take_facts(Facts facts);
     void add_engine(Facts& facts) const;
 
@@ -63,8 +66,11 @@ struct Agent::Impl : std::enable_shared_from_this<Agent::Impl> {
     FactsSource& facts_source;
     AcceptedLog log;
     NodeRecords records;
+    SecretStore secrets;
+    Disk& disk;
     std::shared_ptr<DiskWatch> disks;
     std::shared_ptr<NodeState> node;
+    std::uint64_t secrets_lost = 0;
     std::uint64_t dials = 0;
     std::uint64_t dial_failures = 0;
     TaskGroup tasks;
@@ -99,9 +105,35 @@ Task<Facts> Agent::Impl::read_facts(Self self) {
     return offload(self->runtime, Pool::blocking, std::move(work));
 }
 
+/// What the node keeps on disk, sealed: what it shall run, and the secrets of what it runs.
+Task<Result<void>> Agent::Impl::open_state(Self self) {
+    const Settings& settings = self->node->settings;
+    const SealKeyPlaces places{settings.credentials_dir, settings.state_dir};
+    auto load = [self, places] { return load_seal_key(self->disk, places); };
+    Result<Seal> key = co_await offload(self->runtime, Pool::storage, std::move(load));
+    if (key.has_error() && key.error().code == seal_errc::no_key) {
+        kLog.info("made the key that seals this node's state", {{"file", settings.state_dir + "/seal.key"}});
+        auto write = [self, directory = settings.state_dir, fresh = random_seal_key(self->runtime)] {
+            return write_seal_key(self->disk, directory, fresh);
+        };
+        key = co_await offload(self->runtime, Pool::storage, std::move(write));
+    }
+    if (key.has_error()) co_return key.error();
+    const auto seal = std::make_shared<const Seal>(std::move(*key));
+    Result<void> opened = co_await self->log.open(seal);
+    if (opened.has_error()) co_return opened;
+    const Result<void> secrets = co_await self->secrets.open(seal);
+    if (secrets.has_error()) {
+        // The accepted set holds the secrets of what is wanted; only those of an earlier generation are gone.
+        ++self->secrets_lost;
+        kLog.error("the secrets kept for the next boot cannot be used", secrets.error());
+    }
+    co_return Result<void>();
+}
+
 Task<Result<void>> Agent::Impl::start(Self self) {
     NodeState& node = *self->node;
-    Result<void> opened = co_await self->log.open();
+    Result<void> opened = co_await open_state(self);
     if (opened.has_error()) co_return opened;
     co_await self->records.open();
     auto boot = [self] { return self->facts_source.boot_id(); };
@@ -122,7 +154,7 @@ Task<Result<void>> Agent::Impl::start(Self self) {
         if (const Self alive = weak.lock()) alive->take_facts(alive->node->facts);
     };
     node.reconciler = std::make_shared<Reconciler>(
-        self->runtime, node.engine, self->relay, self->records, std::move(settings)
+        self->runtime, node.engine, self->relay, self->records, self->secrets, std::move(settings)
     );
     node.reconciler->images().set_permission([disks = self->disks] { return disks->may_pull(); });
     node.reconciler->set_desired(self->log.set());
@@ -262,6 +294,9 @@ std::string Agent::metrics() const {
     add("icos_agent_accepted_log_bytes", "gauge", impl_->log.size());
     add("icos_agent_accepted_log_written_bytes_total", "counter", impl_->log.bytes_written());
     add("icos_agent_accepted_log_compactions_total", "counter", impl_->log.compactions());
+    add("icos_agent_accepted_log_unreadable", "gauge", impl_->log.was_unreadable() ? 1 : 0);
+    add("icos_agent_secrets", "gauge", impl_->secrets.size());
+    add("icos_agent_secrets_lost_total", "counter", impl_->secrets_lost);
     add("icos_agent_placements", "gauge", impl_->log.set().size());
     const RelayCounters relay = impl_->relay.counters();
     add("icos_agent_relay_listeners", "gauge", relay.listeners);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "facts.hpp"
+#include "icos/agent/container_plan.hpp"
 #include "program/program.hpp"
 
 #include <CLI/CLI.hpp>
@@ -27,6 +28,7 @@ struct Flags {
     std::vector<std::string> labels;
     std::vector<std::string> devices;
     std::string state_dir = agent::kDefaultStateDir;
+    std::string secrets_dir = std::string(agent::kDefaultSecretsDir);
     std::string socket;
     bool no_start = false;
 };
@@ -45,6 +47,7 @@ int chosen(const CLI::App& app, Flags& flags) {
     if (app.got_subcommand("run")) {
         flags.run.state_dir = flags.state_dir;
         flags.run.docker_socket = flags.socket;
+        flags.run.secrets_dir = flags.secrets_dir;
         return agent::run_agent(flags.run);
     }
     if (app.got_subcommand("reset-identity")) {
@@ -52,6 +55,7 @@ int chosen(const CLI::App& app, Flags& flags) {
         flags.reset.docker_socket = flags.socket;
         return agent::run_reset_identity(flags.reset);
     }
+    if (app.got_subcommand("prepare")) return agent::run_prepare(flags.state_dir, flags.secrets_dir);
     if (app.got_subcommand("status")) return agent::run_status(flags.state_dir);
     std::printf("icos-agent %s\n", std::string(agent::kAgentVersion).c_str());
     return 0;
@@ -90,6 +94,9 @@ int main(int argc, char** argv) {
     run->add_option("--log-format", flags.run.log.format, "text or json")
         ->transform(CLI::CheckedTransformer(kFormats));
 
+    auto* prepare = app.add_subcommand(
+        "prepare", "Make the files of secrets, at boot and before the engine starts containers"
+    );
     auto* status = app.add_subcommand("status", "What this node is, and what it was told to run");
     auto* reset = app.add_subcommand(
         "reset-identity", "Forget which node this machine is, so that it can join as another (a cloned image)"
@@ -104,8 +111,17 @@ int main(int argc, char** argv) {
         "stay. Stop the agent first. Example: systemctl stop icos-agent && icos-agent reset-identity"
     );
     app.add_subcommand("version", "Print the version");
-    for (CLI::App* command : {join, run, status, reset}) {
+    for (CLI::App* command : {join, run, prepare, status, reset}) {
         command->add_option("--state-dir", flags.state_dir, "identity and accepted set")
+            ->capture_default_str();
+    }
+    for (CLI::App* command : {run, prepare}) {
+        command
+            ->add_option(
+                "--secrets-dir",
+                flags.secrets_dir,
+                "files of secrets that containers see; has to be in memory"
+            )
             ->capture_default_str();
     }
     for (CLI::App* command : {join, run, reset}) {

@@ -28,7 +28,12 @@ bool has_exited(const ContainerState& container) {
 }  // namespace
 
 Reconciler::Reconciler(
-    Runtime& runtime, Engine& engine, Relay& relay, NodeRecords& records, Settings settings
+    Runtime& runtime,
+    Engine& engine,
+    Relay& relay,
+    NodeRecords& records,
+    SecretStore& secrets,
+    Settings settings
 )
     : runtime_(runtime),
       engine_(engine),
@@ -51,6 +56,7 @@ Reconciler::Reconciler(
         runtime,
         engine,
         records,
+        secrets,
         images_,
         connections_,
         lease_,

@@ -36,7 +36,14 @@ public:
         EngineClaim* claim = nullptr;                   ///< whether the engine is this agent's; null: it is
         std::function<std::optional<WallTime>()> time;  ///< the controller's, as far as it is known
     };
-    Reconciler(Runtime& runtime, Engine& engine, Relay& relay, NodeRecords& records, Settings settings);
+    Reconciler(
+        Runtime& runtime,
+        Engine& engine,
+        Relay& relay,
+        NodeRecords& records,
+        SecretStore& secrets,
+        Settings settings
+    );
 
     void start();
     /// Ends the tasks; containers stay as they are.

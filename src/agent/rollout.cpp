@@ -5,6 +5,7 @@
 #include "icos/core/log.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace icos::agent {
 namespace {
@@ -59,6 +60,22 @@ Rollout::Rollout(Parts parts)
       surroundings_(parts_.runtime, 1) {}
 
 Task<Result<void>> Rollout::advance(UnitPtr unit) {
+    Result<void> passed = co_await pass(unit);
+    if (passed.has_error()) co_return passed;
+    co_return co_await tidy_secrets(unit);
+}
+
+Task<Result<void>> Rollout::tidy_secrets(UnitPtr unit) {
+    std::set<std::string> digests;
+    if (unit->wanted) digests.insert(unit->wanted->digest);
+    if (!unit->gone) {
+        for (const ContainerState& container : unit->containers)
+            digests.insert(label_of(container, label::kDigest));
+    }
+    return parts_.secrets.keep(unit->id, std::move(digests));
+}
+
+Task<Result<void>> Rollout::pass(UnitPtr unit) {
     const std::shared_ptr<const DesiredPlacement> wanted = unit->wanted;
     const std::uint64_t epoch = unit->epoch;
     Result<void> looked = co_await look(unit);
@@ -69,8 +86,10 @@ Task<Result<void>> Rollout::advance(UnitPtr unit) {
     unit->awaits_lease = !may_start(*unit);
     if (unit->awaits_lease) co_return Result<void>();
 
-    Result<PlacementPlan> made = plan_placement(*wanted, parts_.target);
+    Result<PlacementPlan> made = plan_placement(*wanted, parts_.target, parts_.secrets.directory());
     if (made.has_error()) co_return made.error();
+    Result<void> provided = co_await parts_.secrets.provide(std::move(made->secrets));
+    if (provided.has_error()) co_return provided;
     Context context;
     context.unit = unit;
     context.plan = std::make_shared<const PlacementPlan>(std::move(*made));

@@ -5,6 +5,7 @@
 #include "join_work.hpp"
 #include "lease.hpp"
 #include "node_records.hpp"
+#include "secret_store.hpp"
 #include "unit.hpp"
 
 #include <functional>
@@ -26,6 +27,7 @@ public:
         Runtime& runtime;
         Engine& engine;
         NodeRecords& records;
+        SecretStore& secrets;
         std::shared_ptr<ImageStore> images;
         std::shared_ptr<Connections> connections;
         const Lease& lease;
@@ -56,6 +58,9 @@ private:
     };
 
     // rollout.cpp: the passes
+    Task<Result<void>> pass(UnitPtr unit);
+    /// Forgets the secrets of generations that no container belongs to any more.
+    Task<Result<void>> tidy_secrets(UnitPtr unit);
     Task<Result<void>> bring_up(Context context);
     Task<Result<void>> check_moment(Context context, std::string fallback);
     Task<Result<void>> switch_over(Context context);

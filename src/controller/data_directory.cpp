@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "data_directory.hpp"
 
+#include "icos/core/log.hpp"
+#include "icos/store/store.hpp"
+
+#include <cstdlib>
+
 namespace icos::controller {
 namespace {
 
@@ -43,6 +48,19 @@ Result<Identity> open_data_directory(Runtime& runtime, Disk& disk, const std::st
     if (token.has_error()) return token.error();
     identity.admin_token = std::move(*token);
     return identity;
+}
+
+Result<Seal> open_seal(Runtime& runtime, Disk& disk, const std::string& directory) {
+    const char* credentials = std::getenv("CREDENTIALS_DIRECTORY");
+    Result<Seal> key = load_seal_key(disk, {credentials == nullptr ? "" : credentials, directory});
+    if (key.has_value() || key.error().code != seal_errc::no_key) return key;
+    const Result<bool> is_needed = holds_sealed_rows(directory + "/state.db");
+    if (is_needed.has_error()) return is_needed.error();
+    if (*is_needed) return key;
+    Result<Seal> fresh = write_seal_key(disk, directory, random_seal_key(runtime));
+    if (fresh.has_value())
+        Log("controller").info("made the key that seals secrets", {{"file", directory + "/seal.key"}});
+    return fresh;
 }
 
 bool equal_in_constant_time(std::string_view a, std::string_view b) noexcept {

@@ -111,6 +111,9 @@ private:
         options.event_age = std::chrono::duration_cast<std::chrono::hours>(store.duration("event_age"));
         options.event_bytes = store.bytes("event_bytes");
         options.max_queue = static_cast<std::size_t>(store.integer("max_queue"));
+        Result<Seal> seal = open_seal(runtime_, *disk_, data_dir_);
+        if (seal.has_error()) return seal.error();
+        options.seal = std::make_shared<const Seal>(std::move(*seal));
         Result<std::unique_ptr<Store>> opened = open_sqlite_store(runtime_, options);
         if (opened.has_error()) return opened.error();
         store_ = std::move(*opened);

@@ -103,6 +103,8 @@ constexpr std::array kCodes = {
     Code{"C008", kError, "service without image"},
     Code{"C009", kError, "two services of one component have one name"},
     Code{"C010", kError, "manifest uses an anchor that is defined outside of it"},
+    Code{"C011", kError, "masked value where a secret is expected"},
+    Code{"C012", kError, "secret, or the file it comes from, that cannot be taken"},
     Code{"C101", kWarning, "environment variable without a value is dropped"},
 };
 

@@ -2,6 +2,7 @@
 #include "icos/link/digest.hpp"
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdexcept>
 
 namespace icos::link {
@@ -47,6 +48,19 @@ std::string to_hex(std::string_view bytes) {
 std::string sha256_hex(std::string_view bytes) {
     const Sha256 digest = sha256(bytes);
     return to_hex({reinterpret_cast<const char*>(digest.data()), digest.size()});
+}
+
+std::string hmac_sha256_hex(std::string_view key, std::string_view bytes) {
+    Sha256 out{};
+    unsigned length = 0;
+    const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
+    if (HMAC(
+            EVP_sha256(), key.data(), static_cast<int>(key.size()), data, bytes.size(), out.data(), &length
+        ) == nullptr ||
+        length != out.size()) {
+        throw std::runtime_error("OpenSSL refused to compute HMAC-SHA-256");
+    }
+    return to_hex({reinterpret_cast<const char*>(out.data()), out.size()});
 }
 
 std::string to_base64url(std::string_view bytes) {

@@ -171,6 +171,7 @@ struct Members<agent::DesiredPlacement> {
         v("aliases", &T::aliases);
         v("pull", &T::pull);
         v("credentials", &T::credentials);
+        v("credentials_digest", &T::credentials_digest);
         v("health_timeout_ms", &T::health_timeout_ms);
         v("exclusive", &T::exclusive);
         v("connections", &T::connections);
@@ -436,7 +437,8 @@ std::string desired_digest(const std::map<PlacementId, DesiredPlacement>& set) {
     for (const auto& [id, placement] : set) {
         lines += id.value + ' ' + placement.digest + (placement.run ? " 1 " : " 0 ") +
                  std::to_string(placement.generation);
-        if (!placement.settings_digest.empty()) lines += ' ' + placement.settings_digest;
+        if (!placement.settings_digest.empty() || !placement.credentials_digest.empty())
+            lines += ' ' + placement.settings_digest + ' ' + placement.credentials_digest;
         lines += '\n';
     }
     return link::sha256_hex(lines);

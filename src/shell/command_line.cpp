@@ -206,12 +206,15 @@ void add_rollout(CLI::App& root, Chosen& chosen) {
 }
 
 void add_reading(CLI::App& root, Chosen& chosen) {
-    auto* get_command =
-        root.add_subcommand("get", "List apps, components, placements, clusters, nodes, tokens or events");
+    auto* get_command = root.add_subcommand(
+        "get", "List apps, components, placements, clusters, nodes, tokens, credentials or events"
+    );
     auto get_options = std::make_shared<GetOptions>();
     get_command
         ->add_option(
-            "kind", get_options->kind, "apps, components, placements, clusters, nodes, tokens, events"
+            "kind",
+            get_options->kind,
+            "apps, components, placements, clusters, nodes, tokens, credentials, events"
         )
         ->required();
     get_command->add_option("name", get_options->name, "one of them");
@@ -222,7 +225,16 @@ void add_reading(CLI::App& root, Chosen& chosen) {
     get_command->add_option(
         "--at", get_options->at, "apps, nodes: as recorded at 14:03 (today), 10m ago or an RFC 3339 time"
     );
-    get_command->footer("Examples:\n  icos get nodes -o wide\n  icos get apps -o json | jq '.[].name'");
+    get_command->add_flag(
+        "--descriptor", get_options->descriptor, "app: the text that was applied, values of secrets masked"
+    );
+    get_command->add_flag(
+        "--reveal", get_options->reveal, "app: the text with its secrets; administrators only, recorded"
+    );
+    get_command->footer(
+        "Examples:\n  icos get nodes -o wide\n  icos get apps -o json | jq '.[].name'\n"
+        "  icos get app hello --descriptor"
+    );
     get_command->callback([=, &chosen] {
         chosen.online = [=](Context& context) { return get(context, *get_options); };
     });
@@ -277,6 +289,20 @@ void add_reading(CLI::App& root, Chosen& chosen) {
         root.add_subcommand("topology", "Controller, clusters, nodes and what runs on them, as a tree");
     topology_command->callback([&chosen] {
         chosen.online = [](Context& context) { return topology(context); };
+    });
+
+    auto* bundle_command =
+        root.add_subcommand("support-bundle", "A tar archive of the controller's state, without secrets");
+    auto bundle = std::make_shared<std::string>();
+    bundle_command->add_option("file", *bundle, "archive to write; default: icos-support-<time>.tar");
+    bundle_command->footer(
+        "It holds version, health, metrics, nodes, applications, masked descriptors and the last events, as "
+        "any\n"
+        "reader sees them. Names, labels, addresses and images are in it: look before you send it.\n"
+        "Example:\n  icos support-bundle && tar tf icos-support-*.tar"
+    );
+    bundle_command->callback([=, &chosen] {
+        chosen.online = [=](Context& context) { return support_bundle(context, *bundle); };
     });
 
     auto* version_command = root.add_subcommand("version", "Version of the shell and of the controller");
@@ -428,6 +454,44 @@ void add_nodes(CLI::App& root, Chosen& chosen) {
     });
 }
 
+void add_credentials(CLI::App& root, Chosen& chosen) {
+    auto* credential = root.add_subcommand("credential", "Registry credentials that applications pull with");
+    credential->require_subcommand(1);
+    credential->footer("Example:\n  icos credential set hub --registry docker.io --username me < password.txt"
+    );
+
+    auto* set = credential->add_subcommand("set", "Store a credential, or replace its password");
+    auto options = std::make_shared<CredentialOptions>();
+    set->add_option("name", options->name, "what descriptors call it in x-icos.registryCredentials")
+        ->required();
+    set->add_option("--registry", options->registry, "HOST[:PORT] as in image names; docker.io")->required();
+    set->add_option("--username", options->username)->required();
+    set->add_option(
+        "--password-file", options->password_file, "file with the password; - reads standard input"
+    );
+    set->footer(
+        "The password is asked for on a terminal, and read from standard input otherwise. It is never shown "
+        "again.\nExample:\n  icos credential set site --registry registry.site:5000 --username edge < token"
+    );
+    set->callback([=, &chosen] {
+        chosen.online = [=](Context& context) { return credential_set(context, *options); };
+    });
+
+    auto* list = credential->add_subcommand("ls", "List them, without passwords");
+    list->callback([&chosen] {
+        GetOptions all;
+        all.kind = "credentials";
+        chosen.online = [all](Context& context) { return get(context, all); };
+    });
+
+    auto* rm = credential->add_subcommand("rm", "Remove one that no application uses");
+    auto name = std::make_shared<std::string>();
+    rm->add_option("name", *name)->required();
+    rm->callback([=, &chosen] {
+        chosen.online = [=](Context& context) { return credential_remove(context, *name); };
+    });
+}
+
 Task<int> guarded(std::function<Task<int>(Context&)> command, Context& context) {
     return command(context);
 }
@@ -491,6 +555,7 @@ int run(int argc, char** argv) {
     add_rollout(root, chosen);
     add_streams(root, chosen);
     add_nodes(root, chosen);
+    add_credentials(root, chosen);
     try {
         root.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

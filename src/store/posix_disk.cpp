@@ -97,8 +97,9 @@ public:
         return {};
     }
     Result<void> remove(const std::string& path) override {
-        if (::unlink(path.c_str()) != 0 && errno != ENOENT) return failure(path, errno);
-        return {};
+        if (::unlink(path.c_str()) == 0 || errno == ENOENT) return {};
+        if (errno == EISDIR && (::rmdir(path.c_str()) == 0 || errno == ENOENT)) return {};
+        return failure(path, errno);
     }
     Result<void> sync_directory(const std::string& directory) override {
         const int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -137,6 +138,21 @@ public:
         struct statvfs status{};
         if (::statvfs(path.c_str(), &status) != 0) return failure(path, errno);
         return static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
+    }
+    Result<unsigned> mode(const std::string& path) override {
+        struct stat status{};
+        if (::stat(path.c_str(), &status) != 0) return failure(path, errno);
+        return static_cast<unsigned>(status.st_mode & 07777U);
+    }
+    Result<void> set_owner(const std::string& path, const FileOwner& owner) override {
+        struct stat status{};
+        if (::stat(path.c_str(), &status) != 0) return failure(path, errno);
+        const uid_t uid = owner.uid.value_or(status.st_uid);
+        const gid_t gid = owner.gid.value_or(status.st_gid);
+        const bool differs = status.st_uid != uid || status.st_gid != gid;
+        if (differs && ::chown(path.c_str(), uid, gid) != 0) return failure(path, errno);
+        if (::chmod(path.c_str(), static_cast<mode_t>(owner.mode)) != 0) return failure(path, errno);
+        return {};
     }
 };
 

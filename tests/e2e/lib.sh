@@ -5,6 +5,7 @@ extra_pids=()
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 bin=${ICOS_BIN:-$root/build/release/bin}
 work=$(mktemp -d /tmp/icos-e2e.XXXXXX)
+secrets_dir=/dev/shm/$(basename "$work")  # in memory, as agents want it
 failures=0
 
 ok() { echo "ok $1"; }
@@ -65,7 +66,7 @@ join_node() { # name, docker socket, token options…
 }
 declare -A agent_pids
 start_agent() { # name, docker socket
-    "$bin/icos-agent" run --state-dir "$work/$1" --docker-socket "$2" >>"$work/$1.log" 2>&1 &
+    "$bin/icos-agent" run --state-dir "$work/$1" --secrets-dir "$secrets_dir/$1" --docker-socket "$2" >>"$work/$1.log" 2>&1 &
     agent_pids[$1]=$!
 }
 stop_agent() { # name, [signal]
@@ -91,7 +92,7 @@ cleanup() {
     if [ "$failures" -gt 0 ]; then
         for log in "$work"/*.log; do echo "--- end of $(basename "$log")"; tail -n 25 "$log"; done
     fi
-    rm -rf "$work"
+    rm -rf "$work" "$secrets_dir"
 }
 finish() { [ "$failures" -eq 0 ]; exit $?; }
 trap cleanup EXIT

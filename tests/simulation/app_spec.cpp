@@ -50,8 +50,13 @@ std::string descriptor_of(const std::string& app, const AppSpec& spec) {
             manifests +=
                 "          healthcheck:\n            test: [CMD, /bin/true]\n            interval: 1s\n";
         }
-        if (component.has_volume) {
-            manifests += "          volumes: [\"data:/data\"]\n      volumes:\n        data: {}\n";
+        if (component.has_volume) manifests += "          volumes: [\"data:/data\"]\n";
+        if (component.has_secret()) manifests += "          secrets: [key]\n";
+        if (component.has_volume) manifests += "      volumes:\n        data: {}\n";
+        if (component.has_secret()) {
+            manifests += fmt::format(
+                "      secrets:\n        key: {{content: {}{}}}\n", kSecretMark, component.revision
+            );
         }
     }
     return header + manifests;

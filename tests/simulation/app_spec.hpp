@@ -25,12 +25,17 @@ struct ComponentSpec {
     bool is_exclusive() const { return on_node_loss == "exclusive"; }
     /// Data is where it runs: it is not to begin anew somewhere else.
     bool is_kept() const { return on_node_loss == "keep" || (on_node_loss.empty() && has_volume); }
+    /// Some contents hold a secret. Revisions are unique, so each content has a secret of its own.
+    bool has_secret() const { return revision % 3 == 0; }
 };
 
 struct AppSpec {
     std::vector<ComponentSpec> components{};
     const ComponentSpec* find(const std::string& component) const;
 };
+
+/// What every secret of the simulation begins with: no disk may hold it.
+inline constexpr const char* kSecretMark = "sim-secret-";
 
 /// The descriptor a user would write for it.
 std::string descriptor_of(const std::string& app, const AppSpec& spec);

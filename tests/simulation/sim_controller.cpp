@@ -99,7 +99,16 @@ void SimController::boot() {
     options.path = std::string(kDataDirectory) + "/icos.db";
     options.vfs = it.vfs.name();
     options.lock_directory = false;
-    Result<std::unique_ptr<Store>> store = open_sqlite_store(it.process, options);
+    Result<Seal> seal = load_seal_key(*disk_, {{}, kDataDirectory});
+    if (seal.has_error() && seal.error().code == seal_errc::no_key)
+        seal = write_seal_key(*disk_, kDataDirectory, random_seal_key(it.process));
+    Result<std::unique_ptr<Store>> store = Error{errc::internal, "not opened"};
+    if (seal.has_error()) {
+        store = seal.error();
+    } else {
+        options.seal = std::make_shared<const Seal>(std::move(*seal));
+        store = open_sqlite_store(it.process, options);
+    }
     if (store.has_error()) {
         world_.trace("the store cannot be opened: " + describe(store.error()));
         if (!disk_->full()) {

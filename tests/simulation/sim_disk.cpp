@@ -51,6 +51,10 @@ void apply_write(std::string& content, const PendingWrite& write) {
 
 }  // namespace
 
+namespace {
+constexpr std::string_view kInMemory = "/run/";
+}
+
 struct SimDisk::Inode {
     std::string content;
     std::string durable;
@@ -190,6 +194,16 @@ Result<std::uint64_t> SimDisk::free_bytes(const std::string&) {
     return full_ ? 0 : kFree;
 }
 
+Result<unsigned> SimDisk::mode(const std::string& path) {
+    if (!names_.contains(path)) return Error{errc::not_found, path + " does not exist"};
+    return 0600;
+}
+
+Result<void> SimDisk::set_owner(const std::string& path, const FileOwner&) {
+    if (!exists(path)) return Error{errc::not_found, path + " does not exist"};
+    return {};
+}
+
 Result<void> SimDisk::write(
     const std::shared_ptr<Inode>& inode, std::uint64_t offset, std::string_view bytes
 ) {
@@ -289,7 +303,27 @@ void SimDisk::sync_names(const std::string& directory, const std::string& name) 
     changed();
 }
 
+bool SimDisk::holds(const std::string& bytes) const {
+    const auto any = [&](const auto& names) {
+        return std::any_of(names.begin(), names.end(), [&](const auto& file) {
+            return !file.first.starts_with(kInMemory) &&
+                   (file.second->content.find(bytes) != std::string::npos ||
+                    file.second->durable.find(bytes) != std::string::npos);
+        });
+    };
+    return any(names_) || any(durable_names_);
+}
+
 std::unique_ptr<SimDisk> SimDisk::after(Ending ending, Rng& rng) const {
+    std::unique_ptr<SimDisk> next = image(ending, rng);
+    if (ending == Ending::kill) return next;
+    const auto is_lost = [](const auto& file) { return file.first.starts_with(kInMemory); };
+    std::erase_if(next->names_, is_lost);
+    std::erase_if(next->durable_names_, is_lost);
+    return next;
+}
+
+std::unique_ptr<SimDisk> SimDisk::image(Ending ending, Rng& rng) const {
     auto next = std::make_unique<SimDisk>(role_, ledger_);
     next->directories_ = directories_;
     // Copies keep their identity: one file under its durable and its present name is still one file.

@@ -29,7 +29,8 @@ struct SyncLedger {
 /// A disk with a page cache. A write is in the cache at once and on the platter after a sync of the file; a
 /// name (creation, rename, removal) is on the platter after a sync of its directory. At a power loss each
 /// file keeps what was synced and, of the rest, nothing, everything, a prefix, or any 512-byte sectors; each
-/// directory keeps a prefix of its unsynced changes.
+/// directory keeps a prefix of its unsynced changes. What is below /run is in memory: only a killed process
+/// leaves it.
 ///
 /// Syncs are named `<role>.<file name with '_' for '.'>` ("agent.accepted_log") and `<role>.directory`.
 class SimDisk final : public Disk {
@@ -45,6 +46,9 @@ public:
     Result<void> make_directory(const std::string& path) override;
     Result<std::vector<std::string>> list(const std::string& directory) override;
     Result<std::uint64_t> free_bytes(const std::string& path) override;
+    Result<unsigned> mode(const std::string& path) override;
+    /// Whose a file is, is nobody's business here: there is one user.
+    Result<void> set_owner(const std::string& path, const FileOwner& owner) override;
 
     /// The disk that a next process finds. This one may go on being written to; nobody will see it.
     std::unique_ptr<SimDisk> after(Ending ending, Rng& rng) const;
@@ -76,6 +80,9 @@ public:
     void set_full(bool full) noexcept { full_ = full; }
     bool full() const noexcept { return full_; }
     std::uint64_t bytes_written() const noexcept { return bytes_written_; }
+    /// Whether a file holds `bytes`, as it is in the cache or as it would survive; but for /run, which is in
+    /// memory.
+    bool holds(const std::string& bytes) const;
     /// True while something written has not been synced.
     bool has_unsynced() const;
 
@@ -100,6 +107,7 @@ private:
     };
     void change_name(NameChange change);
     static void apply(std::map<std::string, std::shared_ptr<Inode>>& names, const NameChange& change);
+    std::unique_ptr<SimDisk> image(Ending ending, Rng& rng) const;
     bool lies(const std::string& name);
     void changed();
 

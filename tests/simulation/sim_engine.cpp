@@ -58,6 +58,8 @@ void read_host_config(const json::object& host, SimContainer& container) {
         for (const json::value& mount : *mounts) {
             if (text_at(mount.as_object(), "Type") == "volume") {
                 container.volumes.insert(text_at(mount.as_object(), "Source"));
+            } else if (text_at(mount.as_object(), "Type") == "bind") {
+                container.bind_sources.push_back(text_at(mount.as_object(), "Source"));
             }
         }
     }
@@ -154,7 +156,11 @@ Result<std::string> SimEngine::create(const std::string& name, const json::objec
     return id;
 }
 
-Result<void> SimEngine::check_ports(const SimContainer& container) const {
+Result<void> SimEngine::may_start(const SimContainer& container) const {
+    for (const std::string& source : container.bind_sources) {
+        if (!has_path_ || has_path_(source)) continue;
+        return Error{engine_errc::refused, "bind source path does not exist: " + source};
+    }
     for (const auto& [id, other] : containers_) {
         if (&other == &container || !other.is_up()) continue;
         for (const std::string& port : container.host_ports) {
@@ -169,7 +175,7 @@ Result<void> SimEngine::start(const std::string& id) {
     SimContainer* container = find(id);
     if (container == nullptr) return Error{engine_errc::not_found, "no such container: " + id};
     if (container->state.state == "running") return {};
-    Result<void> free = check_ports(*container);
+    Result<void> free = may_start(*container);
     if (free.has_error()) {
         container->state.error = free.error().detail;
         return free;
@@ -226,7 +232,7 @@ void SimEngine::ended(SimContainer& container, int exit_code) {
         std::chrono::milliseconds(100LL << std::min<std::uint32_t>(container.state.restarts, 9));
     later(container, std::min<SimTime>(delay, 60s), [this](SimContainer& c) {
         ++c.state.restarts;
-        if (check_ports(c).has_error()) {
+        if (may_start(c).has_error()) {
             c.state.state = "exited";
             return;
         }
@@ -335,7 +341,7 @@ void SimEngine::start_by_policy() {
         if (container.is_up() || container.state.started_ms == 0) continue;
         const bool wanted = container.restart_policy == "always" ||
                             (container.restart_policy == "unless-stopped" && !container.stopped_by_hand);
-        if (!wanted || check_ports(container).has_error()) continue;
+        if (!wanted || may_start(container).has_error()) continue;
         run(container, Act::restarted_by_engine, false);
     }
 }

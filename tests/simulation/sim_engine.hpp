@@ -28,7 +28,8 @@ struct SimContainer {
     std::set<std::string> networks;
     std::set<std::string> volumes;
     std::set<std::string> host_ports;
-    std::uint64_t run = 0;  ///< counts starts: events of an earlier run are void
+    std::vector<std::string> bind_sources;  ///< paths of the machine that have to be there
+    std::uint64_t run = 0;                  ///< counts starts: events of an earlier run are void
 
     bool is_up() const { return state.state == "running" || state.state == "restarting"; }
     bool is_healthy() const {
@@ -78,6 +79,8 @@ public:
     SimEngine& operator=(const SimEngine&) = delete;
 
     void observe(std::function<void(const Change&)> observer) { observer_ = std::move(observer); }
+    /// Whether a path of the machine exists; containers that mount one that does not are not started.
+    void set_paths(std::function<bool(const std::string&)> exists) { has_path_ = std::move(exists); }
     const std::map<std::string, SimContainer>& containers() const noexcept { return containers_; }
     const std::set<std::string>& network_names() const noexcept { return network_names_; }
     const std::set<std::string>& volume_names() const noexcept { return volume_names_; }
@@ -103,7 +106,7 @@ private:
     Result<void> start(const std::string& id);
     Result<void> stop(const std::string& id);
     Result<void> remove(const std::string& id);
-    Result<void> check_ports(const SimContainer& container) const;
+    Result<void> may_start(const SimContainer& container) const;
     void run(SimContainer& container, Act act, bool by_agent);
     void ended(SimContainer& container, int exit_code);
     void end_all(int exit_code);
@@ -118,6 +121,7 @@ private:
     Machine& machine_;
     Rng rng_;
     std::function<void(const Change&)> observer_;
+    std::function<bool(const std::string&)> has_path_;
     std::map<std::string, SimContainer> containers_;
     std::map<std::string, Resource> networks_;
     std::map<std::string, Resource> volumes_;

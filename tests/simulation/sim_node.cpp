@@ -66,6 +66,7 @@ SimNode::SimNode(World& world, SimNetwork& network, std::shared_ptr<SyncLedger> 
       engine_(world, machine_),
       disk_(std::make_unique<SimDisk>("agent", std::move(ledger))) {
     static_cast<void>(disk_->make_directory(kStateDirectory));
+    engine_.set_paths([this](const std::string& path) { return disk_ && disk_->exists(path); });
 }
 
 SimNode::~SimNode() {

@@ -67,8 +67,16 @@ private:
         return names;
     }
 
+    void check_secrets() {
+        if (controller_.disk().holds(kSecretMark)) world_.fail("a secret is on the controller's disk");
+        for (const auto& node : continuum_.nodes()) {
+            if (node->disk().holds(kSecretMark)) world_.fail("a secret is on the disk of " + node->name());
+        }
+    }
+
     void check_end() {
         if (world_.failed()) return;
+        check_secrets();
         bool answered = false;
         user_.check_list();
         user_.admin(http::Method::get, "/api/v1/apps", "", [this, &answered](const http::Response& response) {

@@ -205,7 +205,27 @@ void FakeEngine::after(Container& container, Duration delay, std::function<void(
     }));
 }
 
+/// Docker's words for a Mount whose source is not there; empty when all are.
+std::string FakeEngine::missing_mount(const json::object& body) const {
+    const json::object* host = object_at(body, "HostConfig");
+    const json::value* mounts = host == nullptr ? nullptr : host->if_contains("Mounts");
+    if (!has_host_path || mounts == nullptr || !mounts->is_array()) return {};
+    for (const json::value& mount : mounts->get_array()) {
+        const json::object& entry = mount.as_object();
+        const std::string source = text_at(entry, "Source");
+        if (text_at(entry, "Type") == "bind" && !has_host_path(source))
+            return "invalid mount config for type \"bind\": bind source path does not exist: " + source;
+    }
+    return {};
+}
+
 void FakeEngine::run(Container& container, bool by_policy) {
+    if (const std::string missing = missing_mount(container.body); !missing.empty()) {
+        container.state.state = "exited";
+        container.state.exit_code = 128;
+        container.state.error = missing;
+        return;
+    }
     ++container.run;
     container.state.state = "running";
     container.state.exit_code.reset();
@@ -314,6 +334,8 @@ Task<Result<std::string>> FakeEngine::create_container(std::string name, json::o
         return entry.first == reference || entry.second.id == reference;
     });
     if (image == images.end()) co_return Error{engine_errc::image_not_found, "no such image: " + reference};
+    if (const std::string missing = missing_mount(body); !missing.empty())
+        co_return Error{engine_errc::refused, missing};
     Container container;
     container.state.id = next_id();
     container.state.name = name;

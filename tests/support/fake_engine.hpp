@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <list>
 #include <map>
 #include <memory>
@@ -59,6 +60,8 @@ public:
     bool registry_reachable = true;
     Duration latency{0};  ///< of every call
     Duration pull_time{0};
+    /// Whether a path of the machine exists: a mount of one that does not is refused. Empty: all do.
+    std::function<bool(const std::string&)> has_host_path;
     std::string architecture = "x86_64";
     std::string data_root = "/engine";
     std::set<std::string> paths;  ///< files in containers, "<container name>:<path>"
@@ -121,6 +124,7 @@ private:
     class LogStream;
     class Exec;
 
+    std::string missing_mount(const boost::json::object& body) const;
     Task<Result<void>> enter(std::string operation, std::string subject);
     Container* find(const std::string& id_or_name);
     void run(Container& container, bool by_policy);

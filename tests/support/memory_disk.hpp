@@ -17,6 +17,7 @@ public:
     struct Content {
         std::string now;
         std::string synced;
+        FileOwner owner{};
     };
     using Files = std::map<std::string, std::shared_ptr<Content>>;
 
@@ -26,9 +27,10 @@ public:
     std::uint64_t syncs = 0;
     std::uint64_t bytes_written = 0;
 
-    /// Names and contents as they were at their last syncs.
+    /// Names and contents as they were at their last syncs; of /run, which is in memory, nothing.
     void lose_power() {
         files_ = durable_names_;
+        std::erase_if(files_, [](const auto& file) { return file.first.starts_with("/run/"); });
         for (auto& [path, content] : files_) content->now = content->synced;
     }
     const Files& files() const noexcept { return files_; }
@@ -37,7 +39,7 @@ public:
         return found == files_.end() ? std::string() : found->second->now;
     }
     void put(const std::string& path, std::string bytes) {
-        auto content = std::make_shared<Content>(Content{bytes, bytes});
+        auto content = std::make_shared<Content>(Content{bytes, bytes, {}});
         files_[path] = content;
         durable_names_[path] = content;
     }
@@ -88,6 +90,17 @@ public:
         std::uint64_t bytes = 0;
         for (const auto& [path, content] : files_) bytes += content->now.size();
         return bytes;
+    }
+    Result<unsigned> mode(const std::string& path) override {
+        const auto found = files_.find(path);
+        if (found == files_.end()) return Error{errc::not_found, path};
+        return found->second->owner.mode;
+    }
+    Result<void> set_owner(const std::string& path, const FileOwner& owner) override {
+        const auto found = files_.find(path);
+        if (found == files_.end()) return Error{errc::not_found, path};
+        found->second->owner = owner;
+        return {};
     }
 
 private:

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include "icos/agent/container_plan.hpp"
 #include "icos/agent/engine.hpp"
 #include "icos/agent/engine_claim.hpp"
 #include "icos/agent/protocol.hpp"
@@ -37,6 +38,9 @@ struct Settings {
     std::string name;
     std::vector<std::string> controllers;  ///< addresses, tried in turn
     std::string state_dir;                 ///< accepted log and snapshots; must exist
+    std::string credentials_dir;           ///< of systemd, or empty: where the key to seal with may be
+    /// Files of secrets that containers see, in a file system in memory.
+    std::string secrets_dir = std::string(kDefaultSecretsDir);
     Duration link_silence{15'000};
     Duration reconcile_interval{60'000};  ///< a full look at the engine, besides its events
     EngineClaim* claim = nullptr;         ///< must outlive the agent; null: nobody else can have the engine

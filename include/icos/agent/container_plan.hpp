@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,7 +37,7 @@ inline constexpr std::string_view kProject = "icos.eu/project";
 inline constexpr std::string_view kManager = "icos-agent";
 }  // namespace label
 
-/// One file that a container gets before it starts (inline configs and secrets). The content may be a secret.
+/// One file that a container gets before it starts (inline configs).
 struct FilePut {
     std::string path;  ///< absolute, in the container
     std::string content;
@@ -45,6 +46,17 @@ struct FilePut {
     std::uint32_t gid = 0;
     bool operator==(const FilePut&) const = default;
 };
+/// One file of a secret: the node keeps it in memory, the container sees it as a read-only bind mount.
+struct SecretFile {
+    std::string source;   ///< path below the node's secrets directory, in secrets_folder()
+    std::string content;  ///< never logged, never in a body of the engine
+    unsigned mode = 0444;
+    std::optional<std::uint32_t> uid{};  ///< absent: the agent's user
+    std::optional<std::uint32_t> gid{};
+    bool operator==(const SecretFile&) const = default;
+};
+/// Where the agent keeps the files of secrets unless told otherwise; /run is in memory.
+inline constexpr std::string_view kDefaultSecretsDir = "/run/icos-agent/secrets";
 /// A tar archive (ustar) of the files, for Engine::put_archive(id, "/", tar). core.invalid for a path that is
 /// not absolute, has a ".." part or does not fit the format.
 Result<std::string> make_tar(const std::vector<FilePut>& files);
@@ -108,13 +120,21 @@ struct PlacementPlan {
         application_network;  ///< shared by the application's components on this node; also in `networks`
     std::vector<NetworkPlan> networks;
     std::vector<VolumePlan> volumes;        ///< in use by a service
+    std::vector<SecretFile> secrets;        ///< must be there before a container is created or started
     std::vector<ContainerPlan> containers;  ///< in start order (see start_order); stop in the reverse
 };
 
 /// core.invalid with the manifest and service when a manifest is not canonical compose, two manifests of the
 /// component define one thing differently, or depends_on has a cycle. `target` is the value of
-/// `icos.eu/target`.
-Result<PlacementPlan> plan_placement(const DesiredPlacement& placement, std::string_view target);
+/// `icos.eu/target`, `secrets_dir` is absolute.
+Result<PlacementPlan> plan_placement(
+    const DesiredPlacement& placement,
+    std::string_view target,
+    std::string_view secrets_dir = kDefaultSecretsDir
+);
+
+/// "<hash of placement>/<hash of digest>": where the secrets of one generation of a placement are.
+std::string secrets_folder(const PlacementId& placement, std::string_view digest);
 
 /// Services in an order in which each comes after what it depends on; independent ones keep the order of
 /// `services`. core.invalid for a cycle (named: "a -> b -> a") or a required dependency that is not in

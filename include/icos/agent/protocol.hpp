@@ -137,6 +137,9 @@ struct DesiredPlacement {
         aliases;                   ///< compose service -> names on the application network
     std::string pull = "missing";  ///< "always" | "missing" | "never"
     std::vector<RegistryCredential> credentials;
+    /// Keyed hash of `credentials`, made by the controller; empty without any. Part of desired_digest, so
+    /// that a changed password reaches the node, and not of `digest`: it restarts nothing.
+    std::string credentials_digest;
     std::uint32_t health_timeout_ms = 120'000;
     /// At most one copy may run anywhere: it is started only while the lease holds and stopped when it ends;
     /// the agent restarts it instead of the engine.
@@ -159,7 +162,7 @@ struct Desired {
     std::vector<PlacementId> remove;
 };
 /// Digest of a desired set: SHA-256 hex over the sorted lines "<placement> <digest> <run 0|1>
-/// <generation>[ <settings digest>]\n".
+/// <generation>[ <settings_digest> <credentials_digest>]\n"; the last two where one of them is not empty.
 std::string desired_digest(const std::map<PlacementId, DesiredPlacement>& set);
 
 struct Accepted {

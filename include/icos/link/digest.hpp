@@ -13,6 +13,8 @@ using Sha256 = std::array<std::uint8_t, 32>;
 /// SHA-256 of the bytes. Any thread; throws std::runtime_error if OpenSSL has no SHA-256.
 Sha256 sha256(std::string_view bytes);
 std::string sha256_hex(std::string_view bytes);
+/// HMAC-SHA-256, for hashes of what must not be found by guessing.
+std::string hmac_sha256_hex(std::string_view key, std::string_view bytes);
 /// Lower-case hex.
 std::string to_hex(std::string_view bytes);
 /// RFC 4648 section 5, without padding: what join tokens are written in.

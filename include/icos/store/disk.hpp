@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,14 @@ public:
     virtual Result<void> sync() = 0;
 };
 
+/// Who may do what with a file.
+struct FileOwner {
+    std::optional<std::uint32_t> uid{};  ///< absent: as it is
+    std::optional<std::uint32_t> gid{};
+    unsigned mode = 0600;
+    bool operator==(const FileOwner&) const = default;
+};
+
 /// The seam to the file system: POSIX in production, a disk that forgets what was not synced in simulation.
 class Disk {
 public:
@@ -34,13 +43,17 @@ public:
     virtual Result<std::string> read_all(const std::string& path) = 0;
     virtual bool exists(const std::string& path) = 0;
     virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
-    virtual Result<void> remove(const std::string& path) = 0;  ///< absent is fine
+    virtual Result<void> remove(const std::string& path
+    ) = 0;  ///< a file or an empty directory; absent is fine
     /// Makes creations, renames and removals in `directory` durable.
     virtual Result<void> sync_directory(const std::string& directory) = 0;
     virtual Result<void> make_directory(const std::string& path
     ) = 0;  ///< mode 0700; parents too; present is fine
     virtual Result<std::vector<std::string>> list(const std::string& directory) = 0;  ///< names, sorted
     virtual Result<std::uint64_t> free_bytes(const std::string& path) = 0;
+    virtual Result<unsigned> mode(const std::string& path) = 0;  ///< permission bits
+    /// Gives a file or an empty directory to its final owner, with the permission bits last.
+    virtual Result<void> set_owner(const std::string& path, const FileOwner& owner) = 0;
 };
 
 /// The kernel's file system.

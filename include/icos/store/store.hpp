@@ -3,7 +3,10 @@
 #include "icos/async/runtime.hpp"
 #include "icos/async/task.hpp"
 #include "icos/core/error.hpp"
+#include "icos/store/seal.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -41,6 +44,14 @@ struct Change {
 /// Kinds whose past is kept: what people ask about, and nothing that holds a secret or a descriptor's text.
 inline bool has_history(std::string_view kind) noexcept {
     return kind == "app" || kind == "node";
+}
+
+/// Kinds whose rows hold secrets or a descriptor's text: their bodies are sealed on disk.
+inline constexpr std::array<std::string_view, 3> kSealedKinds{
+    "app_revision", "registry_credential", "digest_key"
+};
+inline bool is_sealed_kind(std::string_view kind) noexcept {
+    return std::find(kSealedKinds.begin(), kSealedKinds.end(), kind) != kSealedKinds.end();
 }
 
 enum class Layer { runtime, security, intelligence };
@@ -127,9 +138,16 @@ struct SqliteStoreOptions {
     std::size_t max_queue = 4096;  ///< change sets; beyond it commit fails with store.busy
     std::uint64_t event_bytes = 1ULL << 30;
     std::chrono::hours event_age{24 * 30};
+    /// Seals the bodies of the kinds that `is_sealed_kind` names; null: they are written as they are.
+    std::shared_ptr<const Seal> seal{};
 };
-/// Opens or creates the database and migrates it. Blocks: call before the loop runs.
+/// Opens or creates the database and migrates it; rows of sealed kinds that an earlier release wrote in clear
+/// are sealed then. Blocks: call before the loop runs. seal.no_key, seal.other_key when rows are sealed
+/// otherwise.
 Result<std::unique_ptr<Store>> open_sqlite_store(Runtime& runtime, const SqliteStoreOptions& options);
+/// Whether the database at `path` exists and holds sealed rows: then a lost key must not be replaced by a new
+/// one. Blocks.
+Result<bool> holds_sealed_rows(const std::string& path);
 
 }  // namespace icos
 

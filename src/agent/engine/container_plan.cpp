@@ -4,6 +4,7 @@
 #include "agent/engine/compose_reader.hpp"
 #include "agent/engine/container_body.hpp"
 #include "agent/engine/names.hpp"
+#include "icos/link/digest.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
@@ -55,8 +56,8 @@ std::uint32_t owner(const ComposeReader& file, std::string_view key) {
 /// The component as one compose project: all its manifests together.
 class Project {
 public:
-    Project(const DesiredPlacement& placement, std::string_view target)
-        : placement_(placement), target_(target) {}
+    Project(const DesiredPlacement& placement, std::string_view target, std::string_view secrets_dir)
+        : placement_(placement), target_(target), secrets_dir_(secrets_dir) {}
 
     Result<PlacementPlan> plan() {
         Result<void> step = read();
@@ -237,8 +238,8 @@ private:
             plan.stop_grace = std::chrono::ceil<Duration>(std::chrono::nanoseconds(*grace));
         }
         if (service.text("network_mode").value_or("") != "host") plan.published = published_ports(service);
-        add_files(service, "configs", "/", plan.files);
-        add_files(service, "secrets", "/run/secrets/", plan.files);
+        add_configs(service, plan.files);
+        const array secrets = secret_mounts(name, service);
         BodyContext context;
         context.environment = &placement_.environment;
         context.engine_restarts = !placement_.exclusive;
@@ -257,6 +258,7 @@ private:
             copy.staged_name = staged_container_name(placement_, name, index);
             context.labels = container_labels(placement_, target_, name, index, service.map("labels"));
             copy.body = container_body(service, context);
+            mount_secrets(secrets, copy.body);
             plan_.containers.push_back(std::move(copy));
         }
     }
@@ -278,30 +280,66 @@ private:
         return words == nullptr || words->empty() || words->front() != "NONE";
     }
 
-    void add_files(
-        const ComposeReader& service,
-        std::string_view section,
-        std::string_view folder,
-        std::vector<FilePut>& files
+    /// One entry of a service's configs or secrets with its content: path in the container, bytes, owner.
+    std::optional<FilePut> content_file(
+        const ComposeReader& entry, std::string_view section, std::string_view folder
     ) const {
-        for (const ComposeReader& entry : service.items(section)) {
-            const std::string source = entry.text("source").value_or("");
-            const ComposeReader* definition = find(section, source);
-            if (definition == nullptr || !definition->has("content")) {
-                entry.fail(
-                    "source", "the name of one of the manifest's " + std::string(section) + " with content"
-                );
-                continue;
-            }
-            FilePut file;
-            file.path = entry.text("target").value_or(source);
-            if (!file.path.starts_with('/')) file.path.insert(0, folder);
-            file.content = definition->text("content").value_or("");
-            file.mode = static_cast<unsigned>(entry.integer("mode").value_or(0444)) & 07777U;
-            file.uid = owner(entry, "uid");
-            file.gid = owner(entry, "gid");
-            files.push_back(std::move(file));
+        const std::string source = entry.text("source").value_or("");
+        const ComposeReader* definition = find(section, source);
+        if (definition == nullptr || !definition->has("content")) {
+            entry.fail(
+                "source", "the name of one of the manifest's " + std::string(section) + " with content"
+            );
+            return std::nullopt;
         }
+        FilePut file;
+        file.path = entry.text("target").value_or(source);
+        if (!file.path.starts_with('/')) file.path.insert(0, folder);
+        file.content = definition->text("content").value_or("");
+        file.mode = static_cast<unsigned>(entry.integer("mode").value_or(0444)) & 07777U;
+        file.uid = owner(entry, "uid");
+        file.gid = owner(entry, "gid");
+        return file;
+    }
+
+    void add_configs(const ComposeReader& service, std::vector<FilePut>& files) const {
+        for (const ComposeReader& entry : service.items("configs")) {
+            if (auto file = content_file(entry, "configs", "/")) files.push_back(std::move(*file));
+        }
+    }
+
+    /// The files are named after what they are for, not after their order: that may change within one digest.
+    array secret_mounts(const std::string& name, const ComposeReader& service) {
+        array mounts;
+        for (const ComposeReader& entry : service.items("secrets")) {
+            auto file = content_file(entry, "secrets", "/run/secrets/");
+            if (!file) continue;
+            const std::string key = link::sha256_hex(name + '\n' + file->path).substr(0, 16);
+            SecretFile secret;
+            secret.source = secrets_folder(placement_.placement, placement_.digest) + "/" + key;
+            secret.content = std::move(file->content);
+            secret.mode = file->mode;
+            if (entry.has("uid")) secret.uid = file->uid;
+            if (entry.has("gid")) secret.gid = file->gid;
+            // A mount, and no entry of Binds: for a source that is missing the engine refuses to start the
+            // container, instead of making an empty directory in its place.
+            mounts.push_back(object{
+                {"Type", "bind"},
+                {"Source", std::string(secrets_dir_) + "/" + secret.source},
+                {"Target", file->path},
+                {"ReadOnly", true}
+            });
+            plan_.secrets.push_back(std::move(secret));
+        }
+        return mounts;
+    }
+
+    static void mount_secrets(const array& mounts, object& body) {
+        if (mounts.empty()) return;
+        object& host = body["HostConfig"].as_object();
+        if (!host.contains("Mounts")) host["Mounts"] = array();
+        array& all = host["Mounts"].as_array();
+        all.insert(all.end(), mounts.begin(), mounts.end());
     }
 
     object network_body(const ComposeReader* definition, object labels) const {
@@ -390,6 +428,7 @@ private:
 
     const DesiredPlacement& placement_;
     std::string_view target_;
+    std::string_view secrets_dir_;
     mutable std::optional<Error> error_;
     std::vector<object> documents_;  ///< readers point into them
     Definitions services_;
@@ -402,8 +441,15 @@ private:
 
 }  // namespace
 
-Result<PlacementPlan> plan_placement(const DesiredPlacement& placement, std::string_view target) {
-    return Project(placement, target).plan();
+std::string secrets_folder(const PlacementId& placement, std::string_view digest) {
+    // Hashed, because both come from outside and become a path.
+    return link::sha256_hex(placement.value).substr(0, 16) + "/" + link::sha256_hex(digest).substr(0, 16);
+}
+
+Result<PlacementPlan> plan_placement(
+    const DesiredPlacement& placement, std::string_view target, std::string_view secrets_dir
+) {
+    return Project(placement, target, secrets_dir).plan();
 }
 
 }  // namespace icos::agent

@@ -5,6 +5,7 @@
 #include "../agent_status.hpp"
 #include "../facts.hpp"
 #include "command_loop.hpp"
+#include "../secret_store.hpp"
 #include "controller_dialer.hpp"
 #include "engine_lock.hpp"
 #include "icos/agent/agent.hpp"
@@ -22,6 +23,7 @@
 #include <malloc.h>
 #include <spawn.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -46,6 +48,40 @@ Task<Result<Identity>> join_with_facts(Runtime& runtime, Disk& disk, JoinOptions
         facts->engine_problem = describe(info.error());
     }
     co_return co_await join(runtime, disk, std::move(options), *facts);
+}
+
+/// Where systemd puts the unit's credentials; empty without any.
+std::string credentials_directory() {
+    const char* directory = std::getenv("CREDENTIALS_DIRECTORY");
+    return directory == nullptr ? std::string() : std::string(directory);
+}
+
+/// The nearest directory that exists is looked at: the agent makes the others.
+bool is_in_memory(std::string path) {
+    struct statfs found{};
+    while (statfs(path.c_str(), &found) != 0) {
+        const std::size_t slash = path.rfind('/');
+        if (slash == std::string::npos) return false;
+        path.resize(std::max<std::size_t>(slash, 1));
+        if (path == "/") break;
+    }
+    constexpr auto kTmpfs = 0x01021994;
+    constexpr auto kRamfs = 0x858458F6;
+    return statfs(path.c_str(), &found) == 0 && (found.f_type == kTmpfs || found.f_type == kRamfs);
+}
+
+void warn_of_disk(const std::string& secrets_dir) {
+    if (is_in_memory(secrets_dir)) return;
+    kLog.warning(
+        "the secrets directory is not in memory: what containers get as secrets lies on a disk in clear; "
+        "mount a tmpfs there, or name another one with --secrets-dir",
+        {{"directory", secrets_dir}}
+    );
+}
+
+/// Loads the key and has the store make its files.
+Task<Result<void>> make_secret_files(SecretStore& store, Seal seal) {
+    co_return co_await store.open(std::make_shared<const Seal>(std::move(seal)));
 }
 
 bool has_systemd() {
@@ -98,6 +134,8 @@ private:
         out.name = identity.name;
         out.controllers = identity.controllers;
         out.state_dir = options.state_dir;
+        out.credentials_dir = credentials_directory();
+        out.secrets_dir = options.secrets_dir;
         return out;
     }
 
@@ -179,9 +217,31 @@ int run_agent(const RunOptions& given) {
     kLog.info(
         "node", {{"name", identity->name}, {"id", identity->node_id}, {"engine", options.docker_socket}}
     );
+    warn_of_disk(options.secrets_dir);
     ProductionRuntime runtime(small_runtime());
     Service service(runtime, *disk, *identity, options);
     return service.run();
+}
+
+int run_prepare(const std::string& state_dir, const std::string& secrets_dir) {
+    const std::unique_ptr<Disk> disk = make_posix_disk();
+    // A node that has not joined, or was never given a secret.
+    if (!disk->exists(state_dir + "/secrets.sealed")) return 0;
+    Result<Seal> seal = load_seal_key(*disk, {credentials_directory(), state_dir});
+    if (seal.has_error()) {
+        print(seal.error());
+        return 1;
+    }
+    warn_of_disk(secrets_dir);
+    ProductionRuntime runtime(small_runtime());
+    SecretStore store(runtime, *disk, state_dir, secrets_dir);
+    const Result<void> made = run_to_end(runtime, make_secret_files(store, std::move(*seal)));
+    if (made.has_error()) {
+        print(made.error());
+        return 1;
+    }
+    std::printf("%zu files of secrets are in %s\n", store.size(), secrets_dir.c_str());
+    return 0;
 }
 
 int run_join(JoinOptions options, bool start) {
@@ -276,7 +336,15 @@ int run_status(const std::string& state_dir) {
     }
     const bool runs = StateLock::take(state_dir).has_error();
     const Result<std::string> log = disk->read_all(state_dir + "/accepted.log");
-    const Replay replay = replay_accepted_log(log.has_value() ? *log : std::string());
+    Replay replay;
+    if (log.has_value()) {
+        const Result<Seal> seal = load_seal_key(*disk, {credentials_directory(), state_dir});
+        if (seal.has_error()) {
+            print(seal.error());
+            return 1;
+        }
+        replay = replay_accepted_log(*log, *seal);
+    }
     std::string controllers;
     for (const std::string& controller : identity->controllers)
         controllers += (controllers.empty() ? "" : ", ") + controller;

@@ -11,10 +11,13 @@ namespace icos::agent {
 struct RunOptions {
     std::string state_dir;
     std::string docker_socket;  ///< empty: the one of the join, else the machine's
+    std::string secrets_dir;    ///< files of secrets that containers see; in memory
     LogSettings log;
 };
 
 int run_agent(const RunOptions& options);
+/// Makes the files of secrets from what the node keeps sealed: at boot, before the engine starts containers.
+int run_prepare(const std::string& state_dir, const std::string& secrets_dir);
 int run_join(JoinOptions options, bool start);
 int run_status(const std::string& state_dir);
 

@@ -116,8 +116,8 @@ ManifestFacts normalise(const Field& manifest) {
     out["services"] = object();
     const object networks = section("networks", read_networks_section);
     const object volumes = section("volumes", read_volumes_section);
-    const object configs = section("configs", read_contents_section);
-    const object secrets = section("secrets", read_contents_section);
+    const object configs = section("configs", read_configs_section);
+    const object secrets = section("secrets", read_secrets_section);
 
     const auto field = root.at("services");
     if (!field) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "compose/service.hpp"
+#include "icos/descriptor/secrets.hpp"
 
 #include <fmt/format.h>
 
@@ -90,7 +91,38 @@ object read_volumes_section(const Field& field) {
     return read_section(field, kVolumeKeys, [](const Field&, object&) {});
 }
 
-object read_contents_section(const Field& field) {
+namespace {
+
+/// C004: the content of a config, or of a secret that nobody has put in, is elsewhere.
+void refuse_elsewhere(const Field& value, bool is_secret) {
+    value.fail(
+        "C004",
+        "the content is not part of the descriptor",
+        {.hint = is_secret ? "icos apply reads files and variables of secrets; other clients write content:"
+                           : "write it under content"}
+    );
+}
+
+void check_secret(const Field& content, std::string_view value) {
+    if (value == kMaskedValue) {
+        content.fail(
+            "C011",
+            "this value only stands for the secret, the text was read without its secrets",
+            {.hint = "write the secret again, or get the text with icos get app NAME --reveal"}
+        );
+    }
+    if (value.size() > kMaxSecretBytes) {
+        content.fail(
+            "C012",
+            fmt::format(
+                "{} bytes are more than the {} that a secret may have", value.size(), kMaxSecretBytes
+            ),
+            {.hint = "mount larger files as a volume"}
+        );
+    }
+}
+
+object read_contents(const Field& field, bool is_secret) {
     object section;
     if (!field.expect_map("C002")) return section;
     for (const Member& member : field.node().members) {
@@ -103,20 +135,28 @@ object read_contents_section(const Field& field) {
         if (!entry.expect_map("C002")) continue;
         supported_keys(entry, kContentKeys);
         for (const std::string_view key : {"file", "environment", "external"}) {
-            if (const auto value = entry.at(key)) {
-                value->fail(
-                    "C004", "the content is not part of the descriptor", {.hint = "write it under content"}
-                );
-            }
+            if (const auto value = entry.at(key)) refuse_elsewhere(*value, is_secret);
         }
         if (const auto content = entry.at("content")) {
-            out["content"] = text(*content).value_or("");
+            const std::string value = text(*content).value_or("");
+            if (is_secret) check_secret(*content, value);
+            out["content"] = value;
         } else if (entry.node().members.empty() || entry.node().member("content") != nullptr) {
             entry.fail("C002", "the content is missing", {.hint = "add content: |"});
         }
         section[member.key.text] = std::move(out);
     }
     return section;
+}
+
+}  // namespace
+
+object read_configs_section(const Field& field) {
+    return read_contents(field, false);
+}
+
+object read_secrets_section(const Field& field) {
+    return read_contents(field, true);
 }
 
 }  // namespace icos::descriptor::compose

@@ -70,7 +70,8 @@ boost::json::object& object_at(boost::json::object& parent, std::string_view key
 boost::json::object read_networks_section(const Field& field);
 boost::json::object read_volumes_section(const Field& field);
 /// configs and secrets
-boost::json::object read_contents_section(const Field& field);
+boost::json::object read_configs_section(const Field& field);
+boost::json::object read_secrets_section(const Field& field);
 
 /// C005 and C006.
 struct Declared {

@@ -38,7 +38,9 @@ struct GetOptions {
     std::string node;
     std::string since;
     std::int64_t limit = 0;
-    std::string at;  ///< apps, nodes: "14:03" of today, a duration ago, or RFC 3339
+    std::string at;           ///< apps, nodes: "14:03" of today, a duration ago, or RFC 3339
+    bool descriptor = false;  ///< the text that was applied, values of secrets masked
+    bool reveal = false;      ///< the same with its secrets; for administrators, recorded
 };
 Task<int> get(Context& context, GetOptions options);
 Task<int> describe(Context& context, std::string kind, std::string name);
@@ -127,6 +129,18 @@ struct NodeChange {
 };
 Task<int> node_change(Context& context, NodeChange change);
 Task<int> node_remove(Context& context, std::string node, bool force);
+
+struct CredentialOptions {
+    std::string name;
+    std::string registry;
+    std::string username;
+    std::string password_file;  ///< "-" = standard input; empty: asked for on a terminal, else standard input
+};
+Task<int> credential_set(Context& context, CredentialOptions options);
+Task<int> credential_remove(Context& context, std::string name);
+
+/// A tar archive of what helps to find a fault, without secrets; `file` empty: named after the time.
+Task<int> support_bundle(Context& context, std::string file);
 
 Task<int> topology(Context& context);
 Task<int> version(Context& context);

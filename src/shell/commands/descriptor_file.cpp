@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "commands/descriptor_file.hpp"
 
+#include "commands/secret_files.hpp"
 #include "context.hpp"
 #include "output/format.hpp"
 
@@ -30,7 +31,13 @@ Result<std::vector<DescriptorFile>> read_descriptors(const std::vector<std::stri
         }
         descriptor::Options options;
         options.strict = strict;
+        ResolvedText resolved = resolve_secrets(std::move(file.text), path);
+        file.text = std::move(resolved.text);
         file.parsed = descriptor::parse(file.text, options);
+        for (descriptor::Diagnostic& problem : resolved.problems) {
+            file.parsed.diagnostics.push_back(std::move(problem));
+            file.parsed.application.reset();
+        }
         if (file.parsed.application) file.app = file.parsed.application->name;
         files.push_back(std::move(file));
     }

@@ -11,7 +11,7 @@ namespace icos::shell {
 /// A descriptor as it was read, with what the validator says of it.
 struct DescriptorFile {
     std::string path;  ///< as given; "<stdin>" for "-"
-    std::string text;
+    std::string text;  ///< with the contents of secrets inline, where it refers to files or variables
     std::string app;
     descriptor::Parsed parsed;
 };

@@ -181,6 +181,19 @@ const std::vector<Kind>& kinds() {
           {"LAST SEEN",
            false,
            [](const auto& item, WallTime now) { return ago(text_of(item, "last_seen"), now); }}}},
+        {"credentials",
+         "credential",
+         "/api/v1/credentials",
+         true,
+         "name",
+         "No registry credentials. `icos credential set` stores one.",
+         {{"NAME", false, member("name")},
+          {"REGISTRY", false, member("registry")},
+          {"USERNAME", false, member("username")},
+          {"UPDATED",
+           false,
+           [](const auto& item, WallTime now) { return ago(text_of(item, "updated_at"), now); }},
+          {"BY", true, member("actor")}}},
         {"tokens",
          "token",
          "/api/v1/tokens",
@@ -246,6 +259,19 @@ Task<Result<boost::json::array>> all_items(Context& context, std::string target)
     }
 }
 
+Task<int> print_descriptor(Context& context, const Kind& kind, GetOptions options) {
+    if (kind.name != std::string_view("apps") || options.name.empty()) {
+        std::fputs("error: --descriptor and --reveal are for one application: icos get app NAME\n", stderr);
+        co_return kUsage;
+    }
+    std::string target = std::string(kind.path) + "/" + http::percent_encode(options.name) + "/descriptor";
+    if (options.reveal) target += "?reveal";
+    const Result<std::string> text = co_await context.api.get_text(context.in_project(std::move(target)));
+    if (text.has_error()) co_return report(text.error());
+    std::fputs(text->c_str(), stdout);
+    co_return kDone;
+}
+
 }  // namespace
 
 Task<int> get(Context& context, GetOptions options) {
@@ -259,11 +285,14 @@ Task<int> get(Context& context, GetOptions options) {
     if (kind == nullptr) {
         std::fprintf(
             stderr,
-            "error: unknown kind \"%s\" (apps, components, placements, clusters, nodes, tokens, events)\n",
+            "error: unknown kind \"%s\" (apps, components, placements, clusters, nodes, tokens, credentials, "
+            "events)\n",
             options.kind.c_str()
         );
         co_return kUsage;
     }
+    if (options.descriptor || options.reveal)
+        co_return co_await print_descriptor(context, *kind, std::move(options));
     const bool is_historic = !options.at.empty();
     if (is_historic && kind->name != std::string_view("apps") && kind->name != std::string_view("nodes")) {
         std::fprintf(stderr, "error: --at shows apps and nodes, not %s\n", kind->name);
@@ -271,7 +300,8 @@ Task<int> get(Context& context, GetOptions options) {
     }
     const bool single =
         !is_historic && !options.name.empty() && kind->name != std::string_view("components") &&
-        kind->name != std::string_view("placements") && kind->name != std::string_view("tokens");
+        kind->name != std::string_view("placements") && kind->name != std::string_view("tokens") &&
+        kind->name != std::string_view("credentials");
     std::string target = kind->path;
     if (single) target += "/" + http::percent_encode(options.name);
     if (!options.app.empty()) target += "?app=" + http::percent_encode(options.app);
@@ -317,7 +347,8 @@ Task<int> describe(Context& context, std::string kind, std::string name) {
     const Kind* known = find_kind(kind);
     if (known == nullptr || std::string_view(known->path).ends_with("components") ||
         std::string_view(known->path).ends_with("placements") ||
-        std::string_view(known->path).ends_with("tokens")) {
+        std::string_view(known->path).ends_with("tokens") ||
+        std::string_view(known->path).ends_with("credentials")) {
         std::fprintf(stderr, "error: cannot describe \"%s\" (app, node, cluster)\n", kind.c_str());
         co_return kUsage;
     }

@@ -9,6 +9,7 @@
 #include "sqlite/history_table.hpp"
 #include "sqlite/retention_clock.hpp"
 #include "sqlite/schema.hpp"
+#include "sqlite/sealed_rows.hpp"
 
 #include <algorithm>
 #include <deque>
@@ -22,6 +23,7 @@ using store::Connection;
 using store::DirectoryLock;
 using store::EventTable;
 using store::HistoryTable;
+using store::seal_rows;
 using store::SqliteError;
 using store::Statement;
 
@@ -77,6 +79,8 @@ public:
             if (Result<void> migrated = migrate(*writer_, options_.path); migrated.has_error())
                 return migrated;
             make_durable();
+            if (Result<void> sealed = seal_rows(runtime_, *writer_, options_.seal.get()); sealed.has_error())
+                return sealed;
             state_ = EventTable(*writer_).state();
             if (state_.retention_ms == 0) {
                 const std::optional<WallTime> newest = EventTable(*writer_).newest_kept();
@@ -98,22 +102,26 @@ public:
 
     using Store::load;
     Task<Result<std::vector<Row>>> load(std::string kind, std::string id_prefix) override {
-        return read<std::vector<Row>>([kind = std::move(kind),
-                                       prefix = std::move(id_prefix)](Connection& connection) {
-            // A range of the key, not a pattern: other rows are not read.
-            Statement& query = connection.prepare(
-                "SELECT id, body, version FROM resources WHERE kind = ?1 AND id >= ?2 AND id < ?2 || "
-                "char(0x10FFFF) ORDER BY id"
-            );
-            query.bind(1, kind).bind(2, prefix);
-            std::vector<Row> rows;
-            while (query.step()) {
-                rows.push_back(
-                    {kind, query.text(0), query.text(1), static_cast<std::uint64_t>(query.integer(2))}
+        return read<std::vector<Row>>(
+            [kind = std::move(kind),
+             prefix = std::move(id_prefix),
+             seal = options_.seal](Connection& connection) -> Result<std::vector<Row>> {
+                // A range of the key, not a pattern: other rows are not read.
+                Statement& query = connection.prepare(
+                    "SELECT id, body, version FROM resources WHERE kind = ?1 AND id >= ?2 AND id < ?2 || "
+                    "char(0x10FFFF) ORDER BY id"
                 );
+                query.bind(1, kind).bind(2, prefix);
+                std::vector<Row> rows;
+                while (query.step()) {
+                    Row row{kind, query.text(0), query.text(1), static_cast<std::uint64_t>(query.integer(2))};
+                    if (Result<void> opened = store::open_row(row, seal.get()); opened.has_error())
+                        return opened.error();
+                    rows.push_back(std::move(row));
+                }
+                return rows;
             }
-            return rows;
-        });
+        );
     }
 
     Task<Result<std::uint64_t>> commit(ChangeSet changes) override {
@@ -123,6 +131,7 @@ public:
         // everything queued, and not before the batch in progress has ended, on whose result memory is built
         // as well.
         if (has_overflowed_ && queue_.size() >= 2 * options_.max_queue) return refused(overflow());
+        if (options_.seal) store::seal_changes(runtime_, *options_.seal, changes.changes);
         auto pending = std::make_shared<Pending>(runtime_, std::move(changes), next_version_++);
         queue_.push_back(pending);
         wake_.notify();

@@ -17,8 +17,19 @@ AcceptedSet set_of(const std::vector<std::pair<std::string, std::string>>& entri
     return set;
 }
 
+const std::string kKey(Seal::kKeyBytes, 'k');
+
+std::shared_ptr<const Seal> seal_of(const std::string& key = kKey) {
+    return std::make_shared<const Seal>(key);
+}
+
 std::string appended(std::string log, const AcceptedSet& from, const AcceptedSet& to) {
-    return log + accepted_log_step(from, to, desired_digest(to));
+    ManualRuntime runtime;
+    return log + accepted_log_step(runtime, *seal_of(), from, to, desired_digest(to));
+}
+
+Replay replayed(std::string_view bytes) {
+    return replay_accepted_log(bytes, *seal_of());
 }
 
 Result<void> accept(ManualRuntime& runtime, AcceptedLog& log, const AcceptedSet& set) {
@@ -36,7 +47,7 @@ TEST_CASE("a log torn at any byte gives the last set that was committed before i
     const std::string whole = appended(two, second, third);
 
     for (std::size_t length = 0; length <= whole.size(); ++length) {
-        const Replay replay = replay_accepted_log(std::string_view(whole).substr(0, length));
+        const Replay replay = replayed(std::string_view(whole).substr(0, length));
         const AcceptedSet& expected = length >= whole.size() ? third
                                       : length >= two.size() ? second
                                       : length >= one.size() ? first
@@ -56,7 +67,7 @@ TEST_CASE("a flipped bit anywhere never gives a set that was not committed", "[a
     for (std::size_t at = 0; at < whole.size(); ++at) {
         std::string damaged = whole;
         damaged[at] = static_cast<char>(damaged[at] ^ 0x10);
-        const Replay replay = replay_accepted_log(damaged);
+        const Replay replay = replayed(damaged);
         INFO("flipped in byte " << at);
         const bool known = replay.set.empty() || replay.set == first || replay.set == second;
         REQUIRE(known);
@@ -75,13 +86,13 @@ TEST_CASE("after a torn tail the log goes on from what it had", "[agent][log]") 
         disk.put("/s/accepted.log", two.substr(0, length));
         {
             AcceptedLog log(runtime, disk, "/s");
-            REQUIRE(run(runtime, log.open()).has_value());
+            REQUIRE(run(runtime, log.open(seal_of())).has_value());
             CHECK(log.set() == first);
             CHECK(log.is_whole() == (length == one.size()));
             REQUIRE(accept(runtime, log, second).has_value());
         }
         AcceptedLog again(runtime, disk, "/s");
-        REQUIRE(run(runtime, again.open()).has_value());
+        REQUIRE(run(runtime, again.open(seal_of())).has_value());
         CHECK(again.set() == second);
         CHECK(again.is_whole());
     }
@@ -93,13 +104,13 @@ TEST_CASE("an accepted set survives a power loss right after", "[agent][log]") {
     const AcceptedSet set = set_of({{"p1", "d1"}});
     {
         AcceptedLog log(runtime, disk, "/s");
-        REQUIRE(run(runtime, log.open()).has_value());
+        REQUIRE(run(runtime, log.open(seal_of())).has_value());
         REQUIRE(accept(runtime, log, set).has_value());
     }
     disk.lose_power();
 
     AcceptedLog again(runtime, disk, "/s");
-    REQUIRE(run(runtime, again.open()).has_value());
+    REQUIRE(run(runtime, again.open(seal_of())).has_value());
     CHECK(again.set() == set);
 }
 
@@ -113,7 +124,7 @@ TEST_CASE(
     std::string durable;
     {
         AcceptedLog log(runtime, disk, "/s");
-        REQUIRE(run(runtime, log.open()).has_value());
+        REQUIRE(run(runtime, log.open(seal_of())).has_value());
         REQUIRE(accept(runtime, log, first).has_value());
         durable = disk.content("/s/accepted.log");
         REQUIRE(accept(runtime, log, second).has_value());
@@ -121,12 +132,12 @@ TEST_CASE(
     disk.files().at("/s/accepted.log")->synced = durable;  // killed after the write, before the sync
 
     AcceptedLog next(runtime, disk, "/s");
-    REQUIRE(run(runtime, next.open()).has_value());
+    REQUIRE(run(runtime, next.open(seal_of())).has_value());
     REQUIRE(next.set() == second);
     disk.lose_power();
 
     AcceptedLog again(runtime, disk, "/s");
-    REQUIRE(run(runtime, again.open()).has_value());
+    REQUIRE(run(runtime, again.open(seal_of())).has_value());
     CHECK(again.set() == second);
 }
 
@@ -136,7 +147,7 @@ TEST_CASE("a full disk refuses the set and keeps the old one, also over a restar
     const AcceptedSet first = set_of({{"p1", "d1"}});
     const AcceptedSet second = set_of({{"p1", "d1"}, {"p2", "d2"}});
     AcceptedLog log(runtime, disk, "/s");
-    REQUIRE(run(runtime, log.open()).has_value());
+    REQUIRE(run(runtime, log.open(seal_of())).has_value());
     REQUIRE(accept(runtime, log, first).has_value());
 
     disk.is_full = true;
@@ -145,7 +156,7 @@ TEST_CASE("a full disk refuses the set and keeps the old one, also over a restar
     CHECK(refused.error().code == store_errc::full);
     CHECK(log.set() == first);
     AcceptedLog again(runtime, disk, "/s");
-    REQUIRE(run(runtime, again.open()).has_value());
+    REQUIRE(run(runtime, again.open(seal_of())).has_value());
     CHECK(again.set() == first);
 
     disk.is_full = false;
@@ -157,7 +168,7 @@ TEST_CASE("a log that grew far beyond its set is written anew, durably", "[agent
     ManualRuntime runtime;
     MemoryDisk disk;
     AcceptedLog log(runtime, disk, "/s");
-    REQUIRE(run(runtime, log.open()).has_value());
+    REQUIRE(run(runtime, log.open(seal_of())).has_value());
     const std::string ballast(100'000, 'x');
     AcceptedSet set;
     for (int i = 0; i < 30; ++i) {
@@ -171,7 +182,7 @@ TEST_CASE("a log that grew far beyond its set is written anew, durably", "[agent
     disk.lose_power();
 
     AcceptedLog again(runtime, disk, "/s");
-    REQUIRE(run(runtime, again.open()).has_value());
+    REQUIRE(run(runtime, again.open(seal_of())).has_value());
     CHECK(again.set() == set);
 }
 
@@ -179,7 +190,7 @@ TEST_CASE("accepting the same set again writes nothing", "[agent][log]") {
     ManualRuntime runtime;
     MemoryDisk disk;
     AcceptedLog log(runtime, disk, "/s");
-    REQUIRE(run(runtime, log.open()).has_value());
+    REQUIRE(run(runtime, log.open(seal_of())).has_value());
     const AcceptedSet set = set_of({{"p1", "d1"}});
     REQUIRE(accept(runtime, log, set).has_value());
     const std::uint64_t written = disk.bytes_written;
@@ -195,7 +206,7 @@ TEST_CASE("a file that is no log is put aside, not overwritten", "[agent][log]")
     disk.put("/s/accepted.log", "something else");
     AcceptedLog log(runtime, disk, "/s");
 
-    REQUIRE(run(runtime, log.open()).has_value());
+    REQUIRE(run(runtime, log.open(seal_of())).has_value());
 
     CHECK(log.set().empty());
     CHECK_FALSE(log.is_whole());

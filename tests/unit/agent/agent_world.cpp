@@ -130,6 +130,7 @@ Task<> FakeController::serve(std::shared_ptr<link::Session> session) {
 AgentWorld::AgentWorld() {
     engine.add_image("demo/web:1");
     engine.add_image("demo/web:2");
+    engine.has_host_path = [this](const std::string& path) { return disk.exists(path); };
     facts.facts.hostname = "edge-1";
 }
 

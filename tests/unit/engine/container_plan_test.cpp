@@ -173,22 +173,55 @@ TEST_CASE("manifests of one component may not contradict each other", "[engine][
     CHECK(same_volume.error().detail.find("volumes 'v'") != std::string::npos);
 }
 
-TEST_CASE("inline configs and secrets become files", "[engine][plan]") {
+TEST_CASE("inline configs become files", "[engine][plan]") {
     const auto plan = plan_of(placement_of(
-        {R"({"services":{"w":{"image":"i","configs":[{"source":"c"},{"source":"c","target":"/etc/c.conf","uid":"10","gid":"20","mode":288}],
-             "secrets":[{"source":"s"},{"source":"s","target":"renamed"}]}},
-             "configs":{"c":{"content":"C"}},"secrets":{"s":{"content":"S"}}})"}
+        {R"({"services":{"w":{"image":"i","configs":[{"source":"c"},{"source":"c","target":"/etc/c.conf","uid":"10","gid":"20","mode":288}]}},
+             "configs":{"c":{"content":"C"}}})"}
     ));
 
+    CHECK(plan.containers[0].files == std::vector<FilePut>{{"/c", "C"}, {"/etc/c.conf", "C", 0440, 10, 20}});
+}
+
+TEST_CASE(
+    "peers 33: secrets become mounts, and nothing of them is in what the engine is asked", "[engine][plan]"
+) {
+    const auto plan = plan_of(placement_of(
+        {R"({"services":{"w":{"image":"i","secrets":[{"source":"s"},{"source":"s","target":"renamed","uid":"7","mode":256}]}},
+             "secrets":{"s":{"content":"correct horse"}}})"}
+    ));
+
+    REQUIRE(plan.secrets.size() == 2);
+    CHECK(plan.secrets[0].content == "correct horse");
+    CHECK(plan.secrets[0].mode == 0444);
+    CHECK(plan.secrets[1].mode == 0400);
+    CHECK(plan.secrets[1].uid == 7);
+    CHECK(plan.secrets[0].source != plan.secrets[1].source);
+    const auto& mounts = plan.containers[0].body.at("HostConfig").at("Mounts").as_array();
+    REQUIRE(mounts.size() == 2);
+    CHECK(mounts[0].at("Target").as_string() == "/run/secrets/s");
+    CHECK(mounts[1].at("Target").as_string() == "/run/secrets/renamed");
     CHECK(
-        plan.containers[0].files ==
-        std::vector<FilePut>{
-            {"/c", "C"},
-            {"/etc/c.conf", "C", 0440, 10, 20},
-            {"/run/secrets/s", "S"},
-            {"/run/secrets/renamed", "S"}
-        }
+        mounts[0].at("Source").as_string() == std::string(kDefaultSecretsDir) + "/" + plan.secrets[0].source
     );
+    CHECK(plan.containers[0].files.empty());
+    CHECK(boost::json::serialize(plan.containers[0].body).find("horse") == std::string::npos);
+}
+
+TEST_CASE("the file of a secret has the same path whatever the order of the manifest", "[engine][plan]") {
+    const auto path_of = [](const char* manifest) {
+        for (const SecretFile& file : plan_of(placement_of({manifest})).secrets) {
+            if (file.content == "A") return file.source;
+        }
+        return std::string();
+    };
+    const std::string one = path_of(
+        R"({"services":{"w":{"image":"i","secrets":[{"source":"a"},{"source":"b"}]}},"secrets":{"a":{"content":"A"},"b":{"content":"B"}}})"
+    );
+    const std::string other = path_of(
+        R"({"secrets":{"b":{"content":"B"},"a":{"content":"A"}},"services":{"w":{"secrets":[{"source":"b"},{"source":"a"}],"image":"i"}}})"
+    );
+    CHECK_FALSE(one.empty());
+    CHECK(one == other);
 }
 
 TEST_CASE("restart, grace and pull policy are told to the agent", "[engine][plan]") {

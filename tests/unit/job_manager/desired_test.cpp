@@ -30,7 +30,7 @@ App app(std::string id = "a1") {
 }
 
 std::string digest(const Component& component) {
-    return component_digest(app(), component, Engine::docker);
+    return component_digest(app(), component, Engine::docker, {});
 }
 
 }  // namespace
@@ -82,7 +82,7 @@ TEST_CASE("a digest does not change with what a container would not notice", "[j
     other.options.pull = "missing";
 
     CHECK(digest(base) == digest(other));
-    CHECK(component_digest(app("a2"), base, Engine::docker) != digest(base));
+    CHECK(component_digest(app("a2"), base, Engine::docker, {}) != digest(base));
 }
 
 TEST_CASE("services resolve by their component always, and bare where they are unique", "[job_manager]") {
