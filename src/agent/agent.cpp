@@ -15,7 +15,7 @@ namespace {
 
 const Log kLog("agent");
 constexpr Duration kFactsInterval{60'000};
-const Backoff::Settings kReconnect{Duration(500), Duration(30'000)};
+constexpr Duration kFirstPause{500};
 /// A connection that lasted this long was a good one.
 constexpr Duration kGoodLink{10'000};
 /// What the engine shows is waited for this long before the first hello: half of it would look like a change.
@@ -127,7 +127,7 @@ Task<> Agent::Impl::keep_link(Self self) {
     while (!node.reconciler->is_informed() && self->runtime.boot() < patience) {
         co_await node.changed.wait_for(Duration(200));
     }
-    Backoff backoff(kReconnect);
+    Backoff backoff({kFirstPause, node.settings.longest_pause});
     std::size_t turn = 0;
     std::string last_problem;
     while (true) {

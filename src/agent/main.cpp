@@ -27,6 +27,7 @@ struct Flags {
     std::vector<std::string> devices;
     std::string state_dir = agent::kDefaultStateDir;
     std::string socket;
+    std::int64_t reconnect_max_ms = 30'000;
     bool no_start = false;
 };
 
@@ -44,6 +45,7 @@ int chosen(const CLI::App& app, Flags& flags) {
     if (app.got_subcommand("run")) {
         flags.run.state_dir = flags.state_dir;
         flags.run.docker_socket = flags.socket;
+        flags.run.longest_pause = Duration(flags.reconnect_max_ms);
         return agent::run_agent(flags.run);
     }
     if (app.got_subcommand("status")) return agent::run_status(flags.state_dir);
@@ -83,6 +85,14 @@ int main(int argc, char** argv) {
         ->transform(CLI::CheckedTransformer(kLevels));
     run->add_option("--log-format", flags.run.log.format, "text or json")
         ->transform(CLI::CheckedTransformer(kFormats));
+
+    run->add_option(
+           "--reconnect-max-ms",
+           flags.reconnect_max_ms,
+           "longest pause between two attempts to reach a controller"
+    )
+        ->check(CLI::Range(10, 3'600'000))
+        ->capture_default_str();
 
     auto* status = app.add_subcommand("status", "What this node is, and what it was told to run");
     app.add_subcommand("version", "Print the version");

@@ -170,7 +170,7 @@ def normalise_network(inspect):
     inspect["Labels"] = foreign(inspect["Labels"])
     for pool in inspect["IPAM"]["Config"] or []:
         for key, address in pool.items():
-            if ENGINE_POOL.match(address):
+            if key in ("Subnet", "Gateway") and ENGINE_POOL.match(address):
                 pool[key] = "<the engine's choice>"
 
 
@@ -218,7 +218,8 @@ def is_denied(key, path, inspect, there):
     if kind != "container":
         return (
             path[0] == "Labels" and bool(OWN_LABEL.match(path[1]))
-            or path[:2] == ("IPAM", "Config") and bool(ENGINE_POOL.match(get(inspect, path)))
+            or path[:2] == ("IPAM", "Config") and path[-1] in ("Subnet", "Gateway")
+            and bool(ENGINE_POOL.match(get(inspect, path)))
             or key == "network default" and path[0] == "Containers"
         )
     if path[:2] == ("Config", "Labels"):

@@ -33,6 +33,7 @@ struct Settings {
     std::vector<std::string> controllers;  ///< addresses, tried in turn
     std::string state_dir;                 ///< accepted log and snapshots; must exist
     Duration link_silence{15'000};
+    Duration longest_pause{30'000};       ///< between two attempts to reach a controller
     Duration reconcile_interval{60'000};  ///< a full look at the engine, besides its events
 };
 

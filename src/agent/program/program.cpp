@@ -114,6 +114,7 @@ private:
         out.name = identity.name;
         out.controllers = identity.controllers;
         out.state_dir = options.state_dir;
+        out.longest_pause = options.longest_pause;
         return out;
     }
 
