@@ -2,9 +2,10 @@
 # A Docker engine of its own, apart from the machine's: dockerd.sh start DIR | stop DIR | socket DIR
 # Socket DIR/docker.sock, data DIR/data, log DIR/dockerd.log. It leaves the machine's firewall alone: containers reach
 # each other and published ports work (through docker-proxy), but nothing is translated for the world outside.
-# DOCKERD_STORAGE_DRIVER chooses the storage driver (overlay2 where the kernel has it, else vfs).
+# DOCKERD_STORAGE_DRIVER chooses the storage driver (overlay2 where the kernel has it, else vfs), DOCKERD_ADDRESS_POOL where
+# networks get their addresses from (base=10.0.0.0/16,size=24; the engine's own pools are enough for 31 networks).
 set -eu
-[ $# -eq 2 ] || { sed -n 2,5p "$0" >&2; exit 2; }
+[ $# -eq 2 ] || { sed -n 2,6p "$0" >&2; exit 2; }
 verb=$1
 mkdir -p "$2"
 dir=$(cd "$2" && pwd)
@@ -35,7 +36,7 @@ start() {
     fi
     rm -f "$dir/dockerd.pid"
     setsid dockerd --host "unix://$socket" --data-root "$dir/data" --exec-root "$exec_root" --pidfile "$dir/dockerd.pid" \
-        --storage-driver "$driver" --bridge none --iptables=false --ip6tables=false --ip-masq=false \
+        --storage-driver "$driver" ${DOCKERD_ADDRESS_POOL:+--default-address-pool "$DOCKERD_ADDRESS_POOL"} --bridge none --iptables=false --ip6tables=false --ip-masq=false \
         >>"$dir/dockerd.log" 2>&1 </dev/null &
     local child=$!
     for _ in $(seq 300); do
@@ -70,7 +71,7 @@ stop() {
     for process in /proc/[0-9]*; do
         if is_ours "${process#/proc/}" "$exec_root/containerd"; then kill -9 "${process#/proc/}" 2>/dev/null || true; fi
     done
-    awk -v root="$exec_root/" -v data="$dir/data/" 'index($2, root) == 1 || index($2, data) == 1 {print $2}' /proc/mounts |
+    awk -v root="$exec_root/" -v data="$dir/data/" 'index($2, root) == 1 || index($2 "/", data) == 1 {print $2}' /proc/mounts |
         sort -r | while read -r mount; do umount -l "$mount" 2>/dev/null || true; done
     rm -rf "$exec_root" "$dir/exec-root"
 }
@@ -79,5 +80,5 @@ case $verb in
     start) start ;;
     stop) stop ;;
     socket) echo "$socket" ;;
-    *) sed -n 2,5p "$0" >&2; exit 2 ;;
+    *) sed -n 2,6p "$0" >&2; exit 2 ;;
 esac

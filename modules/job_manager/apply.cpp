@@ -117,7 +117,7 @@ Task<Result<ApplyAnswer>> JobService::apply(ApplyCommand command) {
         }
         const AppId id = known == nullptr ? AppId{} : known->id;
         const auto expected = known == nullptr ? std::nullopt : std::optional(etag_of(*known));
-        planned = co_await place(id, command.name, application, expected);
+        planned = co_await place(id, command.name, application, expected, Urgency::asked);
         if (planned.has_error() && (planned.error().code != errc::changed || attempt >= kAttempts))
             co_return planned.error();
     }
@@ -182,7 +182,9 @@ App& JobService::accept(
     if (command.back_to) message += ", goes back to generation " + std::to_string(*command.back_to);
     step.events.push_back(app_event(app, "accepted", std::move(message), command.actor));
     step.accepted.push_back({app.id, app.project, app.name, app.generation});
-    claims_changed();
+    ++epoch_;
+    // It frees nothing, so what waits need not be planned again; that this one may wait has to be seen.
+    wake_.notify();
     return app;
 }
 

@@ -181,12 +181,16 @@ private:
     void tell_watchers(const AppId& id);
 
     // Placing (placing.cpp).
-    /// Off the loop, checked against memory afterwards; on the loop when memory keeps moving.
+    /// `asked`: somebody waits for the answer.
+    enum class Urgency { asked, background };
+    /// Off the loop, checked against memory afterwards; on the loop when memory keeps moving, or when a quick
+    /// plan is asked for.
     Task<Result<Planned>> place(
         AppId id,
         std::string name,
         std::shared_ptr<const descriptor::Application> wanted,
-        std::optional<std::string> expected
+        std::optional<std::string> expected,
+        Urgency urgency
     );
     void adopt(App& app, const PlaceResult& result, const Topology& topology, Step& step);
     void put(App& app, const ReplicaDecision& decision, const Topology& topology, Step& step);

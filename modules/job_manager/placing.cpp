@@ -23,7 +23,8 @@ Task<Result<JobService::Planned>> JobService::place(
     AppId id,
     std::string name,
     std::shared_ptr<const descriptor::Application> wanted,
-    std::optional<std::string> expected
+    std::optional<std::string> expected,
+    Urgency urgency
 ) {
     for (int attempt = 0;; ++attempt) {
         if (const auto writable = check_writable(); writable.has_error()) co_return writable.error();
@@ -36,8 +37,11 @@ Task<Result<JobService::Planned>> JobService::place(
         auto topology = ports_.topology.current();
         PlanInput input = plan_input(state_, app, name, wanted, leaving(*topology), ports_.runtime.wall());
         ++counters_.planned;
-        if (attempt >= kAttemptsOffLoop) {
-            // Memory keeps moving: on the loop nothing can.
+        // On the loop nothing moves meanwhile. That is worth it when memory keeps moving, and for what takes
+        // less than the way to another thread: applies are planned one at a time, so that way would bound
+        // them.
+        const bool on_loop = urgency == Urgency::asked && is_quick(*topology, input);
+        if (on_loop || attempt >= kAttemptsOffLoop) {
             PlaceResult result = plan(ports_.matchmaker, *topology, std::move(input));
             co_return Planned{std::move(result), std::move(topology)};
         }

@@ -56,6 +56,22 @@ PlanInput plan_input(
     return input;
 }
 
+bool is_quick(const Topology& topology, const PlanInput& input) {
+    // r replicas have n^r ways to n nodes: at most 256 while r * n is at most 16.
+    constexpr std::uint64_t kMostPairs = 16;
+    std::uint64_t replicas = 0;
+    for (const descriptor::Component& component : input.request.application->components) {
+        const auto overlay = input.request.replicas.find(component.name);
+        const std::uint64_t each = overlay == input.request.replicas.end()
+                                       ? component.options.replicas.value_or(1)
+                                       : overlay->second;
+        const auto& label = component.requirements.node_label;
+        replicas += each * (label ? label->values.size() : 1);
+    }
+    const std::uint64_t nodes = std::max<std::uint64_t>(1, topology.nodes.size());
+    return nodes <= kMostPairs && replicas * nodes <= kMostPairs && input.homes.size() <= kMostPairs;
+}
+
 PlaceResult plan(const Matchmaker& matchmaker, const Topology& topology, PlanInput input) {
     // Indices of homes that will not stay. Each round adds at least one, so there are at most as many rounds
     // as homes.

@@ -46,6 +46,10 @@ PlanInput plan_input(
     WallTime now
 );
 
+/// Whether a plan is so small that handing it to another thread and back costs more than making it: at most
+/// a few hundred ways to choose.
+bool is_quick(const Topology& topology, const PlanInput& input);
+
 PlaceResult plan(const Matchmaker& matchmaker, const Topology& topology, PlanInput input);
 
 }  // namespace icos::job_manager

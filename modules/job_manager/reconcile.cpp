@@ -85,7 +85,7 @@ Task<> JobService::place_waiting(AppId id) {
     const auto wanted = before->application();
     const std::string etag = etag_of(*before);
     const std::string name = before->name;
-    auto planned = co_await place(id, name, wanted, etag);
+    auto planned = co_await place(id, name, wanted, etag, Urgency::background);
     App* app = state_.find(id);
     // What changed meanwhile woke the loop again.
     if (planned.has_error() || app == nullptr || app->desired != Desired::running || etag_of(*app) != etag)

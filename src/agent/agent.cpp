@@ -20,9 +20,7 @@ constexpr Duration kFactsInterval{60'000};
 constexpr Duration kDiskInterval{60'000};
 constexpr Duration kLowDiskInterval{15'000};
 constexpr Duration kClockInterval{10'000};
-/// The longest pause and an attempt together stay below a lease: after the controller was away no node may be
-/// called lost only because its agent still waits.
-const Backoff::Settings kReconnect{Duration(500), Duration(15'000)};
+constexpr Duration kFirstPause{500};
 /// A connection that lasted this long was a good one.
 constexpr Duration kGoodLink{10'000};
 /// What the engine shows is waited for this long before the first hello: half of it would look like a change.
@@ -207,7 +205,7 @@ Task<> Agent::Impl::keep_link(Self self) {
     while (!node.reconciler->is_informed() && self->runtime.boot() < patience) {
         co_await node.changed.wait_for(Duration(200));
     }
-    Backoff backoff(kReconnect);
+    Backoff backoff({kFirstPause, node.settings.longest_pause});
     std::size_t turn = 0;
     std::string last_problem;
     while (true) {

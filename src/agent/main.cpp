@@ -30,6 +30,7 @@ struct Flags {
     std::string state_dir = agent::kDefaultStateDir;
     std::string secrets_dir = std::string(agent::kDefaultSecretsDir);
     std::string socket;
+    std::int64_t reconnect_max_ms = 15'000;
     bool no_start = false;
 };
 
@@ -48,6 +49,7 @@ int chosen(const CLI::App& app, Flags& flags) {
         flags.run.state_dir = flags.state_dir;
         flags.run.docker_socket = flags.socket;
         flags.run.secrets_dir = flags.secrets_dir;
+        flags.run.longest_pause = Duration(flags.reconnect_max_ms);
         return agent::run_agent(flags.run);
     }
     if (app.got_subcommand("reset-identity")) {
@@ -93,6 +95,14 @@ int main(int argc, char** argv) {
         ->transform(CLI::CheckedTransformer(kLevels));
     run->add_option("--log-format", flags.run.log.format, "text or json")
         ->transform(CLI::CheckedTransformer(kFormats));
+
+    run->add_option(
+           "--reconnect-max-ms",
+           flags.reconnect_max_ms,
+           "longest pause between two attempts to reach a controller"
+    )
+        ->check(CLI::Range(10, 3'600'000))
+        ->capture_default_str();
 
     auto* prepare = app.add_subcommand(
         "prepare", "Make the files of secrets, at boot and before the engine starts containers"

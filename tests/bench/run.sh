@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Benchmarks: prints one JSON object a line: {"bench","metric","value","unit","peer"?,"ratio"?}.
-#   bash tests/bench/run.sh [apply|start|memory|relay|build]...   default: all but relay and build
+#   bash tests/bench/run.sh [apply|durability|start|memory|relay|build]...   default: all but relay and build
 # Wants a release build (made if missing). "peer" rows are measured in the same run; "ratio" is ours / peer.
 set -u
 source "$(dirname "$0")/../e2e/lib.sh"
 trap 'cleanup >/dev/null 2>&1' EXIT
 benches=("$@")
-[ ${#benches[@]} -eq 0 ] && benches=(apply start memory)
+[ ${#benches[@]} -eq 0 ] && benches=(apply durability start memory)
 [ -x "$bin/icos-controller" ] || { (cd "$root" && cmake --preset release && cmake --build --preset release) >&2 || exit 1; }
 
 row() { # bench metric value unit [peer ratio]
@@ -139,6 +139,54 @@ bench_memory() { # agent with 20 containers and a followed log; PSS sampled for 
     icos delete bench --wait >/dev/null
 }
 
+# Durable applies per second with 64 clients, against the rows that they left, in the groups in which the controller committed
+# them, through plain SQLite with the same settings, on the same file system. What is not synced is not durable: no tmpfs.
+bench_durability() {
+    local place=${DURABILITY_DIR:-$work} clients=64 applies=${DURABILITY_APPLIES:-100} rounds=${DURABILITY_ROUNDS:-3}
+    local tool=$root/build/bench/bin/icos-durability-bench
+    (cd "$root" && cmake --preset bench >/dev/null && cmake --build build/bench --target icos-durability-bench >/dev/null) || return 1
+    local system sync
+    read -r system sync < <("$tool" file-system "$place")
+    case "$system" in
+        ext4 | xfs | btrfs | f2fs | zfs | overlay) ;;
+        *) echo "run.sh: $place is on $system, where a sync means nothing: set DURABILITY_DIR to a directory on a disk" >&2; return 1 ;;
+    esac
+    row durability "fsync of 4 KiB on $system, p50" "$sync" ms
+    local ours=() peer=() middle=() late=() groups=()
+    for _ in $(seq "$rounds"); do
+        local directory seconds p50 p99 count transactions replayed
+        directory=$(mktemp -d "$place/durability.XXXXXX")
+        controller_in "$directory" || return 1
+        read -r seconds p50 p99 < <("$tool" apply "$directory/controller.sock" $clients "$applies")
+        kill "$durable_pid"; wait "$durable_pid" 2>/dev/null
+        [ -n "${seconds:-}" ] || return 1
+        read -r count transactions replayed < <("$tool" replay "$directory/state.db" "$directory")
+        [ "$count" = $((clients * applies)) ] || { echo "run.sh: $((clients * applies)) applies, $count recorded" >&2; return 1; }
+        ours+=("$(awk "BEGIN { printf \"%.0f\", $count / $seconds }")")
+        peer+=("$(awk "BEGIN { printf \"%.0f\", $count / $replayed }")")
+        groups+=("$(awk "BEGIN { printf \"%.1f\", $count / $transactions }")")
+        middle+=("$p50"); late+=("$p99")
+        rm -rf "$directory"
+    done
+    local a b
+    a=$(printf '%s\n' "${ours[@]}" | median); b=$(printf '%s\n' "${peer[@]}" | median)
+    row durability "durable applies, $clients clients" "$a" 1/s "plain SQLite, same rows and groups" "$(ratio "$a" "$b")"
+    row durability "the same rows in the same groups through plain SQLite" "$b" 1/s
+    row durability "applies in a transaction, mean" "$(printf '%s\n' "${groups[@]}" | median)" applies
+    row durability "apply to answer, p50" "$(printf '%s\n' "${middle[@]}" | median)" ms
+    row durability "apply to answer, p99" "$(printf '%s\n' "${late[@]}" | median)" ms
+}
+controller_in() { # data directory; its process id is in durable_pid
+    "$bin/icos-controller" run --data-dir "$1" --set listeners.tls_address=127.0.0.1 --set listeners.tls_port=0 \
+        --set listeners.plain_port=0 >"$work/durable.log" 2>&1 &
+    durable_pid=$!
+    extra_pids+=("$durable_pid")
+    until grep -qs 'ready in' "$work/durable.log"; do
+        kill -0 "$durable_pid" 2>/dev/null || { tail -n 5 "$work/durable.log" >&2; return 1; }
+        sleep 0.05
+    done
+}
+
 bench_build() { # clean release build without a compiler cache, and one module's .cpp touched
     local dir=$work/build t
     t=$(now_ms)
@@ -161,7 +209,7 @@ ready=no
 for bench in "${benches[@]}"; do
     case "$bench" in
         apply | memory) [ $ready = no ] && setup && ready=yes; "bench_$bench" ;;
-        start | relay | build) "bench_$bench" ;;
-        *) echo "run.sh: unknown benchmark '$bench' (apply, start, memory, relay, build)" >&2; exit 2 ;;
+        durability | start | relay | build) "bench_$bench" ;;
+        *) echo "run.sh: unknown benchmark '$bench' (apply, durability, start, memory, relay, build)" >&2; exit 2 ;;
     esac
 done

@@ -42,6 +42,7 @@ struct Settings {
     /// Files of secrets that containers see, in a file system in memory.
     std::string secrets_dir = std::string(kDefaultSecretsDir);
     Duration link_silence{15'000};
+    Duration longest_pause{15'000};       ///< between two attempts to reach a controller
     Duration reconcile_interval{60'000};  ///< a full look at the engine, besides its events
     EngineClaim* claim = nullptr;         ///< must outlive the agent; null: nobody else can have the engine
 };

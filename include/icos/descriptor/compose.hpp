@@ -12,9 +12,11 @@
 ///     "environment": {K: str | null},                null = taken from nowhere: dropped with a warning
 ///     "ports": [{"target": int, "published": int|absent, "host_ip": str|absent, "protocol":
 ///     "tcp"|"udp"|"sctp"}],  ranges expanded "expose": [{"target": int, "protocol": str}], "volumes":
-///     [{"type": "volume"|"bind"|"tmpfs", "source": str|absent, "target": str, "read_only": bool,
-///                  "nocopy": bool, "propagation": str, "create_host_path": bool, "size": bytes, "mode":
-///                  int}],
+///     [{"type": "volume"|"bind"|"tmpfs", "source": str|absent, "target": str, and
+///         written as text: "options": str|absent (as it was written: "ro,nocopy", of a tmpfs "size=64m"),
+///                          "create_host_path": true (of a bind)
+///         written as a map: "long": true, "read_only": bool, "nocopy": bool, "propagation": str,
+///                          "create_host_path": bool, "size": bytes, "mode": int}],
 ///     "networks": {NAME: {"aliases": [str], "ipv4_address": str}},       "default" when none is named
 ///     "network_mode": "host"|"none"|absent,
 ///     "depends_on": {NAME: {"condition":
@@ -28,6 +30,9 @@
 ///     "reservations": {"nano_cpus": int, "memory": bytes, "devices": [{"driver": str, "count": int (-1 =
 ///     all),
 ///                      "device_ids": [str], "capabilities": [str]}]},
+///     "cpu_shares", "cpu_quota", "cpu_period": int, "cpuset": str, "memswap_limit": bytes (-1 = no limit),
+///     "mem_swappiness": int, "oom_kill_disable": bool, "oom_score_adj": int, "cgroup_parent": str,
+///     "device_cgroup_rules": [str],
 ///     "labels": {K: str}, "user": str, "working_dir": str, "hostname": str, "domainname": str,
 ///     "container_name": absent, "extra_hosts": ["host:ip"], "dns": [str], "dns_search": [str], "dns_opt":
 ///     [str], "cap_add": [str], "cap_drop": [str], "privileged": bool, "read_only": bool, "security_opt":
@@ -41,7 +46,8 @@
 ///  }},
 ///  "networks": {NAME: {"driver": str, "internal": bool, "labels": {}, "driver_opts": {}, "external": bool,
 ///  "name": str,
-///                      "ipam": {"config": [{"subnet": str, "gateway": str}]}}},
+///                      "ipam": {"config": [{"subnet", "gateway", "ip_range": str,
+///                                           "aux_addresses": {HOST: str}}]}}},
 ///  "volumes":  {NAME: {"driver": str, "driver_opts": {}, "labels": {}, "external": bool, "name": str}},
 ///  "configs":  {NAME: {"content": str}},
 ///  "secrets":  {NAME: {"content": str}}

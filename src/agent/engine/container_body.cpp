@@ -83,11 +83,11 @@ void ports(const ComposeReader& service, bool bind, object& body, object& host) 
         exposed[port_key(port_of(port, "target"), port.text("protocol").value_or("tcp"))] = object();
     }
     if (!exposed.empty()) body["ExposedPorts"] = std::move(exposed);
-    if (bind && !bindings.empty()) host["PortBindings"] = std::move(bindings);
+    host["PortBindings"] = bind ? std::move(bindings) : object();
 }
 
-/// What `-v` can say goes into Binds, as docker-compose does for the short syntax (a missing host path is
-/// made); everything else is a Mount.
+/// As docker-compose does it: the short syntax is what `-v` and `--tmpfs` say (a missing host path is made),
+/// the long one is a Mount (a missing host path is the engine's error, unless create_host_path asks for it).
 class Volumes {
 public:
     explicit Volumes(const BodyContext& context) : context_(context) {}
@@ -96,6 +96,7 @@ public:
         const std::string type = volume.text("type").value_or("volume");
         target_ = volume.text("target").value_or("");
         read_only_ = volume.flag("read_only").value_or(false);
+        long_ = volume.flag("long").value_or(false);
         if (target_.empty()) volume.fail("target", "a path");
         if (type == "tmpfs") {
             tmpfs(volume);
@@ -110,21 +111,21 @@ public:
 
     void finish(object& body, object& host) {
         if (!declared_.empty()) body["Volumes"] = std::move(declared_);
-        if (!binds_.empty()) host["Binds"] = std::move(binds_);
+        host["Binds"] = std::move(binds_);
         if (!mounts_.empty()) host["Mounts"] = std::move(mounts_);
         if (!tmpfs_.empty()) host["Tmpfs"] = std::move(tmpfs_);
     }
 
 private:
     void tmpfs(const ComposeReader& volume) {
-        object options;
-        copy_integer(volume, "size", options, "SizeBytes");
-        copy_integer(volume, "mode", options, "Mode");
-        if (options.empty() && !read_only_) {
-            tmpfs_[target_] = "";
+        if (!long_) {
+            tmpfs_[target_] = volume.text("options").value_or("");
             return;
         }
         object mount = mount_of("tmpfs");
+        object options;
+        copy_integer(volume, "size", options, "SizeBytes");
+        copy_integer(volume, "mode", options, "Mode");
         if (!options.empty()) mount["TmpfsOptions"] = std::move(options);
         mounts_.push_back(std::move(mount));
     }
@@ -133,10 +134,11 @@ private:
         const std::string source = volume.text("source").value_or("");
         if (source.empty()) volume.fail("source", "a path on the node");
         const auto propagation = volume.text("propagation");
-        if (volume.flag("create_host_path").value_or(true) && source.find(':') == std::string::npos &&
-            target_.find(':') == std::string::npos) {
-            declared_[target_] = object();
-            binds_.emplace_back(bind_text(source, propagation.value_or("")));
+        const bool sayable = source.find(':') == std::string::npos && target_.find(':') == std::string::npos;
+        if (volume.flag("create_host_path").value_or(false) && sayable) {
+            std::string options = read_only_ ? "ro" : "rw";
+            if (propagation) options += "," + *propagation;
+            add_bind(source, volume.text("options").value_or(options));
             return;
         }
         object mount = mount_of("bind");
@@ -147,19 +149,17 @@ private:
 
     void named(const ComposeReader& volume) {
         const auto source = volume.text("source");
-        const bool no_copy = volume.flag("nocopy").value_or(false);
-        if (source && target_.find(':') == std::string::npos) {
-            declared_[target_] = object();
-            binds_.emplace_back(bind_text(context_.volume(*source), no_copy ? "nocopy" : ""));
-            return;
-        }
-        if (!source && !read_only_ && !no_copy) {
-            declared_[target_] = object();
+        if (!long_) {
+            if (source) {
+                add_bind(context_.volume(*source), volume.text("options").value_or("rw"));
+            } else {
+                declared_[target_] = object();
+            }
             return;
         }
         object mount = mount_of("volume");
         if (source) mount["Source"] = context_.volume(*source);
-        if (no_copy) mount["VolumeOptions"] = object{{"NoCopy", true}};
+        if (volume.flag("nocopy").value_or(false)) mount["VolumeOptions"] = object{{"NoCopy", true}};
         mounts_.push_back(std::move(mount));
     }
 
@@ -169,13 +169,15 @@ private:
         return mount;
     }
 
-    std::string bind_text(const std::string& source, const std::string& option) const {
-        return source + ":" + target_ + (read_only_ ? ":ro" : ":rw") + (option.empty() ? "" : "," + option);
+    void add_bind(const std::string& source, const std::string& options) {
+        declared_[target_] = object();
+        binds_.emplace_back(source + ":" + target_ + ":" + options);
     }
 
     const BodyContext& context_;
     std::string target_;
     bool read_only_ = false;
+    bool long_ = false;
     object declared_;
     array binds_;
     array mounts_;
@@ -225,6 +227,15 @@ void resources(const ComposeReader& service, object& host) {
         if (!requests.empty()) host["DeviceRequests"] = std::move(requests);
     }
     if (own) service.fail("limits", "a set of resources: " + own->detail);
+    copy_integer(service, "cpu_shares", host, "CpuShares");
+    copy_integer(service, "cpu_quota", host, "CpuQuota");
+    copy_integer(service, "cpu_period", host, "CpuPeriod");
+    copy_text(service, "cpuset", host, "CpusetCpus");
+    copy_integer(service, "memswap_limit", host, "MemorySwap");
+    copy_integer(service, "mem_swappiness", host, "MemorySwappiness");
+    copy_flag(service, "oom_kill_disable", host, "OomKillDisable");
+    copy_integer(service, "oom_score_adj", host, "OomScoreAdj");
+    copy_text(service, "cgroup_parent", host, "CgroupParent");
 }
 
 void devices(const ComposeReader& service, object& host) {
@@ -350,6 +361,7 @@ object container_body(const ComposeReader& service, const BodyContext& context) 
     copy_text(service, "userns_mode", host, "UsernsMode");
     resources(service, host);
     devices(service, host);
+    copy_list(service, "device_cgroup_rules", host, "DeviceCgroupRules");
     ulimits(service, host);
     logging(service, host);
     restart(service, context, host);
@@ -357,6 +369,8 @@ object container_body(const ComposeReader& service, const BodyContext& context) 
     Volumes volumes(context);
     for (const ComposeReader& volume : service.items("volumes")) volumes.add(volume);
     volumes.finish(body, host);
+    // Said although empty, here and above: an inspection shows what docker-compose says.
+    host["VolumesFrom"] = array();
     network(service, context, body, host);
     body["HostConfig"] = std::move(host);
     return body;

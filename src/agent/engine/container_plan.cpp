@@ -355,6 +355,8 @@ private:
                     object entry;
                     if (const auto subnet = pool.text("subnet")) entry["Subnet"] = *subnet;
                     if (const auto gateway = pool.text("gateway")) entry["Gateway"] = *gateway;
+                    if (const auto range = pool.text("ip_range")) entry["IPRange"] = *range;
+                    if (const auto* hosts = pool.map("aux_addresses")) entry["AuxiliaryAddresses"] = *hosts;
                     pools.push_back(std::move(entry));
                 }
                 body["IPAM"] = object{{"Driver", "default"}, {"Config", std::move(pools)}};

@@ -136,6 +136,7 @@ private:
         out.state_dir = options.state_dir;
         out.credentials_dir = credentials_directory();
         out.secrets_dir = options.secrets_dir;
+        out.longest_pause = options.longest_pause;
         return out;
     }
 

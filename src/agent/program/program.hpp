@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include "icos/core/log.hpp"
+#include "icos/core/time.hpp"
 #include "join.hpp"
 
 #include <string>
@@ -13,6 +14,7 @@ struct RunOptions {
     std::string docker_socket;  ///< empty: the one of the join, else the machine's
     std::string secrets_dir;    ///< files of secrets that containers see; in memory
     LogSettings log;
+    Duration longest_pause{15'000};  ///< between two attempts to reach a controller
 };
 
 int run_agent(const RunOptions& options);

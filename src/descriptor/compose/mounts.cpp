@@ -21,6 +21,7 @@ constexpr std::array<std::string_view, 2> kTmpfsKeys{"size", "mode"};
 constexpr std::array<std::string_view, 6> kPropagations{
     "private", "rprivate", "shared", "rshared", "slave", "rslave"
 };
+constexpr std::array<std::string_view, 3> kShortOptions{"ro", "rw", "nocopy"};
 constexpr std::array<std::string_view, 5> kContentKeys{"source", "target", "uid", "gid", "mode"};
 constexpr std::array<std::string_view, 3> kDeviceKeys{"source", "target", "permissions"};
 
@@ -93,17 +94,14 @@ void read_short_mount(const Field& field, const std::string& written, Service& s
         if (bind) mount["create_host_path"] = true;
     }
     const std::string options = parts.size() == 3 ? parts[2] : std::string();
+    if (!options.empty()) mount["options"] = options;
     for (std::size_t from = 0; from < options.size();) {
-        const std::size_t comma = std::min(options.find(',', from), options.size());
-        const std::string option = options.substr(from, comma - from);
-        from = comma + 1;
-        if (option == "ro") {
-            mount["read_only"] = true;
-        } else if (option == "nocopy") {
-            mount["nocopy"] = true;
-        } else if (std::find(kPropagations.begin(), kPropagations.end(), option) != kPropagations.end()) {
-            mount["propagation"] = option;
-        } else if (option != "rw") {
+        const std::string option = options.substr(from, options.find(',', from) - from);
+        from += option.size() + 1;
+        const bool known =
+            std::find(kShortOptions.begin(), kShortOptions.end(), option) != kShortOptions.end() ||
+            std::find(kPropagations.begin(), kPropagations.end(), option) != kPropagations.end();
+        if (!known) {
             return field.fail(
                 "C002",
                 fmt::format("\"{}\": option \"{}\" is not supported", written, option),
@@ -130,7 +128,7 @@ void read_long_mount(const Field& field, Service& service) {
     const auto kind = type->one_of(kMountTypes, "C002");
     const auto path = text(*target);
     if (!kind || !path) return;
-    object mount{{"type", *kind}};
+    object mount{{"type", *kind}, {"long", true}};
     if (const auto source = field.at("source")) mount["source"] = text(*source).value_or("");
     mount["target"] = *path;
     if (*kind == "tmpfs" && mount.contains("source"))
@@ -149,7 +147,6 @@ void read_long_mount(const Field& field, Service& service) {
         if (const auto value = bind->at("create_host_path"))
             mount["create_host_path"] = flag(*value).value_or(true);
     }
-    if (*kind == "bind" && !mount.contains("create_host_path")) mount["create_host_path"] = true;
     if (const auto volume = field.at("volume"); volume && volume->expect_map("C002")) {
         supported_keys(*volume, kVolumeKeys);
         if (const auto value = volume->at("nocopy"); value && flag(*value).value_or(false))
@@ -163,8 +160,8 @@ void read_long_mount(const Field& field, Service& service) {
     add_mount(std::move(mount), field, service);
 }
 
-/// One option of "/run:size=64m,mode=1777".
-bool read_tmpfs_option(std::string_view option, const Field& field, object& mount) {
+/// One option of "/run:size=64m,mode=1777". The engine gets the text as it is, so it is only looked at.
+bool check_tmpfs_option(std::string_view option, const Field& field) {
     Node value = field.node();
     const bool size = option.starts_with("size=");
     if (!size && !option.starts_with("mode=")) {
@@ -177,18 +174,17 @@ bool read_tmpfs_option(std::string_view option, const Field& field, object& moun
     // mount(8) reads the mode as octal with or without the zero.
     if (!size && !value.text.starts_with('0')) value.text.insert(0, "0");
     const Field part(value, field.path(), "tmpfs", field.report());
-    const auto number = size ? bytes(part) : file_mode(part);
-    if (number) mount[size ? "size" : "mode"] = *number;
-    return number.has_value();
+    return (size ? bytes(part) : file_mode(part)).has_value();
 }
 
 void read_one_tmpfs(const Field& field, const std::string& written, Service& service) {
     const std::size_t colon = std::min(written.find(':'), written.size());
     object mount{{"type", "tmpfs"}, {"target", written.substr(0, colon)}};
     std::string_view options = std::string_view(written).substr(std::min(colon + 1, written.size()));
+    if (!options.empty()) mount["options"] = options;
     while (!options.empty()) {
         const std::size_t comma = std::min(options.find(','), options.size());
-        if (!read_tmpfs_option(options.substr(0, comma), field, mount)) return;
+        if (!check_tmpfs_option(options.substr(0, comma), field)) return;
         options.remove_prefix(std::min(comma + 1, options.size()));
     }
     add_mount(std::move(mount), field, service);

@@ -17,7 +17,7 @@ constexpr std::array<std::string_view, 7> kNetworkKeys{
 constexpr std::array<std::string_view, 5> kVolumeKeys{"driver", "driver_opts", "labels", "external", "name"};
 constexpr std::array<std::string_view, 4> kContentKeys{"content", "file", "environment", "external"};
 constexpr std::array<std::string_view, 2> kIpamKeys{"driver", "config"};
-constexpr std::array<std::string_view, 2> kSubnetKeys{"subnet", "gateway"};
+constexpr std::array<std::string_view, 4> kSubnetKeys{"subnet", "gateway", "ip_range", "aux_addresses"};
 constexpr std::array<std::string_view, 1> kIpamDrivers{"default"};
 
 /// What networks and volumes have in common.
@@ -49,6 +49,10 @@ object read_ipam(const Field& field) {
             object subnet;
             if (const auto value = item.at("subnet")) subnet["subnet"] = text(*value).value_or("");
             if (const auto value = item.at("gateway")) subnet["gateway"] = text(*value).value_or("");
+            if (const auto value = item.at("ip_range")) subnet["ip_range"] = text(*value).value_or("");
+            if (const auto value = item.at("aux_addresses"); value && value->expect_map("C002")) {
+                if (auto map = string_map(*value)) subnet["aux_addresses"] = std::move(*map);
+            }
             subnets.push_back(std::move(subnet));
         }
     }

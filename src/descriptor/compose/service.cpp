@@ -59,6 +59,44 @@ void read_shm_size(const Field& field, Service& service) {
     if (const auto value = bytes(field)) service.out["shm_size"] = *value;
 }
 
+/// Counts that the engine takes as they are, with the most that it takes.
+struct Count {
+    std::string_view key;
+    std::uint64_t most;
+};
+constexpr std::array<Count, 4> kCounts{
+    {{"cpu_shares", 262'144}, {"cpu_quota", INT64_MAX}, {"cpu_period", 1'000'000}, {"mem_swappiness", 100}}
+};
+
+void read_count(const Field& field, Service& service) {
+    const auto key = std::find_if(kCounts.begin(), kCounts.end(), [&](const Count& count) {
+        return count.key == key_of(field);
+    });
+    if (const auto value = whole(field, 0, key->most)) service.out[key->key] = *value;
+}
+
+/// -1: as much swap as the node has.
+void read_memory_with_swap(const Field& field, Service& service) {
+    if (field.node().is_scalar() && field.node().text == "-1") {
+        service.out["memswap_limit"] = -1;
+    } else if (const auto value = bytes(field)) {
+        service.out["memswap_limit"] = *value;
+    }
+}
+
+void read_oom_score(const Field& field, Service& service) {
+    constexpr std::int64_t kMost = 1000;
+    const auto written = text(field);
+    if (!written) return;
+    const bool negative = written->starts_with('-');
+    std::uint64_t value = 0;
+    if (!parse_uint(std::string_view(*written).substr(negative ? 1 : 0), value) || value > kMost) {
+        return field.fail("C002", fmt::format("\"{}\" is not a number from -1000 to 1000", *written));
+    }
+    const auto score = static_cast<std::int64_t>(value);
+    service.out["oom_score_adj"] = negative ? -score : score;
+}
+
 void read_pull_policy(const Field& field, Service& service) {
     constexpr std::array<std::string_view, 4> kWords{"always", "missing", "never", "if_not_present"};
     if (const auto word = field.one_of(kWords, "C002"))
@@ -114,6 +152,16 @@ constexpr std::array kKeys = {
     Key{"mem_limit", read_limit},
     Key{"mem_reservation", read_limit},
     Key{"pids_limit", read_limit},
+    Key{"cpu_shares", read_count},
+    Key{"cpu_quota", read_count},
+    Key{"cpu_period", read_count},
+    Key{"cpuset", read_text},
+    Key{"memswap_limit", read_memory_with_swap},
+    Key{"mem_swappiness", read_count},
+    Key{"oom_kill_disable", read_flag},
+    Key{"oom_score_adj", read_oom_score},
+    Key{"cgroup_parent", read_text},
+    Key{"device_cgroup_rules", read_list},
     Key{"labels", read_labels},
     Key{"user", read_text},
     Key{"working_dir", read_text},

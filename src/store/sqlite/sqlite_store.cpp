@@ -299,7 +299,8 @@ private:
         }
     }
 
-    /// Storage thread: one transaction, a savepoint per change set.
+    /// Storage thread: one transaction. It fails as a whole, so change sets need no savepoints of their own,
+    /// for which SQLite copies every page that they touch (docs/adr/0011).
     Result<EventTable::State> write(
         const std::vector<std::shared_ptr<Pending>>& batch, WallTime now, EventTable::State state
     ) {
@@ -309,7 +310,6 @@ private:
             state.history_from = std::min(state.history_from, to_ms(now));
             store::Transaction transaction(*writer_);
             for (const auto& pending : batch) {
-                writer_->execute("SAVEPOINT change_set");
                 state.last_version = pending->version;
                 apply(pending->changes.changes, pending->version, now, from_ms(state.retention_ms));
                 pending->events.clear();
@@ -322,7 +322,6 @@ private:
                     state.bytes += table.insert(*event, from_ms(state.retention_ms));
                     pending->events.push_back(std::move(event));
                 }
-                writer_->execute("RELEASE change_set");
             }
             if (state.last_event / kPruneEvery != pruned_at_) {
                 pruned_at_ = state.last_event / kPruneEvery;

@@ -59,7 +59,7 @@ TEST_CASE(
                 "ports":[{"target":80,"host_ip":"127.0.0.1","protocol":"tcp"}],"configs":[{"source":"page","target":"/page.html"}],
                 "limits":{"memory":33554432,"nano_cpus":500000000,"pids":50},"networks":{"default":{},"back":{}},
                 "ulimits":{"nofile":{"soft":128,"hard":256}},"sysctls":{"net.core.somaxconn":"99"},"init":true,
-                "volumes":[{"type":"volume","source":"data","target":"/data"},{"type":"tmpfs","target":"/t","size":65536}],)" +
+                "volumes":[{"type":"volume","source":"data","target":"/data"},{"type":"tmpfs","long":true,"target":"/t","size":65536}],)" +
                 label + R"(}},"configs":{"page":{"content":"planned"}},"volumes":{"data":{)" + label + "}}," +
                 networks + "}"
         ),

@@ -107,24 +107,27 @@ TEST_CASE("mounts are one list, whatever key they came from", "[descriptor][comp
             {"volumes: [data:/data]",
              R"({"volumes": [{"type": "volume", "source": "data", "target": "/data"}]})"},
             {"volumes: ['data:/data:ro,nocopy']",
-             R"({"volumes": [{"type": "volume", "source": "data", "target": "/data", "read_only": true, "nocopy": true}]})"
+             R"({"volumes": [{"type": "volume", "source": "data", "target": "/data", "options": "ro,nocopy"}]})"
             },
             {"volumes: [/srv]", R"({"volumes": [{"type": "volume", "target": "/srv"}]})"},
             {"volumes: ['/etc:/host:ro,rslave']",
-             R"({"volumes": [{"type": "bind", "source": "/etc", "target": "/host", "create_host_path": true, "read_only": true, "propagation": "rslave"}]})"
+             R"({"volumes": [{"type": "bind", "source": "/etc", "target": "/host", "create_host_path": true, "options": "ro,rslave"}]})"
             },
             {"volumes: [{type: bind, source: /etc, target: /host, bind: {propagation: shared, "
              "create_host_path: false}}]",
-             R"({"volumes": [{"type": "bind", "source": "/etc", "target": "/host", "propagation": "shared", "create_host_path": false}]})"
+             R"({"volumes": [{"type": "bind", "long": true, "source": "/etc", "target": "/host", "propagation": "shared", "create_host_path": false}]})"
             },
+            {"volumes: [{type: bind, source: /etc, target: /host}]",
+             R"({"volumes": [{"type": "bind", "long": true, "source": "/etc", "target": "/host"}]})"},
             {"volumes: [{type: volume, source: data, target: /d, read_only: true, volume: {nocopy: true}}]",
-             R"({"volumes": [{"type": "volume", "source": "data", "target": "/d", "read_only": true, "nocopy": true}]})"
+             R"({"volumes": [{"type": "volume", "long": true, "source": "data", "target": "/d", "read_only": true, "nocopy": true}]})"
             },
             {"volumes: [{type: tmpfs, target: /t, tmpfs: {size: 1m, mode: 01777}}]",
-             R"({"volumes": [{"type": "tmpfs", "target": "/t", "size": 1048576, "mode": 1023}]})"},
+             R"({"volumes": [{"type": "tmpfs", "long": true, "target": "/t", "size": 1048576, "mode": 1023}]})"
+            },
             {"tmpfs: /run", R"({"volumes": [{"type": "tmpfs", "target": "/run"}]})"},
             {"tmpfs: ['/run:size=64k,mode=1777']",
-             R"({"volumes": [{"type": "tmpfs", "target": "/run", "size": 65536, "mode": 1023}]})"},
+             R"({"volumes": [{"type": "tmpfs", "target": "/run", "options": "size=64k,mode=1777"}]})"},
         },
         "      volumes: {data: }\n"
     );
@@ -205,6 +208,13 @@ TEST_CASE("resources are numbers, whichever generation of keys they came from", 
         {"mem_limit: 64m", R"({"limits": {"memory": 67108864}})"},
         {"mem_limit: 1048576", R"({"limits": {"memory": 1048576}})"},
         {"pids_limit: 5", R"({"limits": {"pids": 5}})"},
+        {"cpu_shares: 512", R"({"cpu_shares": 512})"},
+        {"memswap_limit: -1", R"({"memswap_limit": -1})"},
+        {"memswap_limit: 1g", R"({"memswap_limit": 1073741824})"},
+        {"oom_score_adj: -500", R"({"oom_score_adj": -500})"},
+        {"oom_kill_disable: true", R"({"oom_kill_disable": true})"},
+        {"cpuset: 0-3", R"({"cpuset": "0-3"})"},
+        {"device_cgroup_rules: ['c 1:3 mr']", R"({"device_cgroup_rules": ["c 1:3 mr"]})"},
         {"mem_reservation: 1k", R"({"reservations": {"memory": 1024}})"},
         {"scale: 3", R"({"replicas": 3})"},
         {"shm_size: 64Mb", R"({"shm_size": 67108864})"},
@@ -276,7 +286,8 @@ TEST_CASE("top-level sections are carried over", "[descriptor][compose]") {
     const Parsed parsed = parse(service(
         "",
         "      networks:\n        n: {driver: bridge, internal: true, labels: [a=b], driver_opts: {x: 1}, "
-        "ipam: {config: [{subnet: 10.1.0.0/16, gateway: 10.1.0.1}]}}\n"
+        "ipam: {config: [{subnet: 10.1.0.0/16, gateway: 10.1.0.1, ip_range: 10.1.1.0/24, aux_addresses: {a: "
+        "10.1.0.9}}]}}\n"
         "        e: {external: true, name: shared}\n"
         "      volumes: {v: {driver: local, driver_opts: {type: nfs}, labels: {a: b}}, w: }\n      version: "
         "'3.8'\n      x-more: 1\n"
@@ -289,7 +300,8 @@ TEST_CASE("top-level sections are carried over", "[descriptor][compose]") {
         object.at("networks") ==
         boost::json::parse(
             R"({"n": {"driver": "bridge", "driver_opts": {"x": "1"}, "labels": {"a": "b"}, "internal": true,
-                               "ipam": {"config": [{"subnet": "10.1.0.0/16", "gateway": "10.1.0.1"}]}}, "e": {"external": true, "name": "shared"}})"
+                               "ipam": {"config": [{"subnet": "10.1.0.0/16", "gateway": "10.1.0.1",
+                                                     "ip_range": "10.1.1.0/24", "aux_addresses": {"a": "10.1.0.9"}}]}}, "e": {"external": true, "name": "shared"}})"
         )
     );
     CHECK(

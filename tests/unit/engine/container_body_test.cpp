@@ -70,6 +70,16 @@ TEST_CASE("each member of a service reaches the engine's own field", "[engine][p
         {R"("limits":{"nano_cpus":500000000,"memory":1024,"pids":9})", "/HostConfig/NanoCpus", "500000000"},
         {R"("limits":{"nano_cpus":500000000,"memory":1024,"pids":9})", "/HostConfig/Memory", "1024"},
         {R"("limits":{"nano_cpus":500000000,"memory":1024,"pids":9})", "/HostConfig/PidsLimit", "9"},
+        {R"("cpu_shares":5,"cpu_quota":6,"cpu_period":7)", "/HostConfig/CpuShares", "5"},
+        {R"("cpu_shares":5,"cpu_quota":6,"cpu_period":7)", "/HostConfig/CpuQuota", "6"},
+        {R"("cpu_shares":5,"cpu_quota":6,"cpu_period":7)", "/HostConfig/CpuPeriod", "7"},
+        {R"("cpuset":"0-1")", "/HostConfig/CpusetCpus", R"("0-1")"},
+        {R"("memswap_limit":-1)", "/HostConfig/MemorySwap", "-1"},
+        {R"("mem_swappiness":10)", "/HostConfig/MemorySwappiness", "10"},
+        {R"("oom_kill_disable":true)", "/HostConfig/OomKillDisable", "true"},
+        {R"("oom_score_adj":-5)", "/HostConfig/OomScoreAdj", "-5"},
+        {R"("cgroup_parent":"edge")", "/HostConfig/CgroupParent", R"("edge")"},
+        {R"("device_cgroup_rules":["c 1:3 mr"])", "/HostConfig/DeviceCgroupRules", R"(["c 1:3 mr"])"},
         {R"("reservations":{"memory":512})", "/HostConfig/MemoryReservation", "512"},
         {R"("reservations":{"devices":[{"driver":"nvidia","count":-1,"device_ids":["0"],"capabilities":["gpu","x"]}]})",
          "/HostConfig/DeviceRequests",
@@ -118,22 +128,40 @@ TEST_CASE("mounts are what docker-compose makes of them", "[engine][plan]") {
          "/HostConfig/Binds",
          R"(["icos-hello-front-data:/d:rw"])"},
         {volume(R"({"type":"volume","source":"data","target":"/d"})"), "/Volumes", R"({"/d":{}})"},
-        {volume(R"({"type":"volume","source":"data","target":"/d","read_only":true,"nocopy":true})"),
+        {volume(R"({"type":"volume","source":"data","target":"/d","options":"ro,nocopy"})"),
          "/HostConfig/Binds",
          R"(["icos-hello-front-data:/d:ro,nocopy"])"},
+        {volume(R"({"type":"volume","long":true,"source":"data","target":"/d","nocopy":true})"),
+         "/HostConfig/Mounts",
+         R"([{"Type":"volume","Target":"/d","Source":"icos-hello-front-data","VolumeOptions":{"NoCopy":true}}])"
+        },
+        {volume(R"({"type":"volume","long":true,"target":"/d"})"),
+         "/HostConfig/Mounts",
+         R"([{"Type":"volume","Target":"/d"}])"},
         {volume(R"({"type":"volume","target":"/d"})"), "/Volumes", R"({"/d":{}})"},
-        {volume(R"({"type":"volume","target":"/d"})"), "/HostConfig/Binds", ""},
-        {volume(R"({"type":"bind","source":"/h","target":"/d","propagation":"rslave"})"),
+        {volume(R"({"type":"volume","target":"/d"})"), "/HostConfig/Binds", "[]"},
+        {volume(R"({"type":"bind","source":"/h","target":"/d","create_host_path":true,"options":"rslave"})"),
+         "/HostConfig/Binds",
+         R"(["/h:/d:rslave"])"},
+        {volume(
+             R"({"type":"bind","long":true,"source":"/h","target":"/d","create_host_path":true,"propagation":"rslave"})"
+         ),
          "/HostConfig/Binds",
          R"(["/h:/d:rw,rslave"])"},
-        {volume(R"({"type":"bind","source":"/h","target":"/d","create_host_path":false,"read_only":true})"),
+        {volume(R"({"type":"bind","long":true,"source":"/h","target":"/d","read_only":true})"),
          "/HostConfig/Mounts",
          R"([{"Type":"bind","Target":"/d","ReadOnly":true,"Source":"/h"}])"},
-        {volume(R"({"type":"bind","source":"/h:1","target":"/d"})"),
+        {volume(R"({"type":"bind","source":"/h:1","target":"/d","create_host_path":true})"),
          "/HostConfig/Mounts",
          R"([{"Type":"bind","Target":"/d","Source":"/h:1"}])"},
         {volume(R"({"type":"tmpfs","target":"/t"})"), "/HostConfig/Tmpfs", R"({"/t":""})"},
-        {volume(R"({"type":"tmpfs","target":"/t","size":4096,"mode":1023})"),
+        {volume(R"({"type":"tmpfs","target":"/t","options":"size=64k,mode=1777"})"),
+         "/HostConfig/Tmpfs",
+         R"({"/t":"size=64k,mode=1777"})"},
+        {volume(R"({"type":"tmpfs","long":true,"target":"/t"})"),
+         "/HostConfig/Mounts",
+         R"([{"Type":"tmpfs","Target":"/t"}])"},
+        {volume(R"({"type":"tmpfs","long":true,"target":"/t","size":4096,"mode":1023})"),
          "/HostConfig/Mounts",
          R"([{"Type":"tmpfs","Target":"/t","TmpfsOptions":{"SizeBytes":4096,"Mode":1023}}])"},
     };
@@ -147,7 +175,7 @@ TEST_CASE(
         R"("network_mode":"host","ports":[{"target":80,"published":80,"protocol":"tcp"}])";
 
     check({members, "/HostConfig/NetworkMode", R"("host")"});
-    check({members, "/HostConfig/PortBindings", ""});
+    check({members, "/HostConfig/PortBindings", "{}"});
     check({members, "/NetworkingConfig", ""});
     CHECK(web_of(members).published.empty());
 }

@@ -117,3 +117,24 @@ TEST_CASE("the plan of a new application counts every placement of all others", 
     CHECK(made.request.claims.at(NodeId{"n1"}).size() == 2);
     CHECK(made.request.app == "hello");
 }
+
+TEST_CASE("a plan with few ways to choose is quick, one with many is not", "[job_manager][planning]") {
+    std::vector<std::pair<std::string, std::uint64_t>> many;
+    for (int i = 0; i < 17; ++i) many.emplace_back("n" + std::to_string(i), 4);
+    descriptor::Component replicated = needing("web", 1);
+    replicated.options.replicas = 9;
+    descriptor::Component labelled = needing("web", 1);
+    labelled.requirements.node_label =
+        descriptor::NodeLabel{"at", {"a", "b", "c", "d", "e", "f", "g", "h", "i"}};
+
+    CHECK(is_quick({}, input({needing("web", 1)}, {})));
+    CHECK(is_quick(nodes({{"a", 4}, {"b", 4}}), input({needing("web", 1), needing("db", 1)}, {})));
+    CHECK_FALSE(is_quick(nodes(many), input({needing("web", 1)}, {})));
+    CHECK(is_quick(nodes({{"a", 4}}), input({replicated}, {})));
+    CHECK_FALSE(is_quick(nodes({{"a", 4}, {"b", 4}}), input({replicated}, {})));
+    CHECK_FALSE(is_quick(nodes({{"a", 4}, {"b", 4}}), input({labelled}, {})));
+
+    PlanInput scaled = input({needing("web", 1)}, {});
+    scaled.request.replicas["web"] = 17;
+    CHECK_FALSE(is_quick(nodes({{"a", 4}}), scaled));
+}
