@@ -8,12 +8,12 @@
 #   --jobs N             processes at once (all cores)
 #   --nice N             niceness of what it starts (0)
 #   --report FILE        (docs/reports/nightly.md)
-#   --report-only        writes the report of what has been done so far
+#   --report-only        writes the report of what has been done so far; with --of COMMIT of that commit
 set -u
 cd "$(dirname "$0")/.."
 export CCACHE_DIR="${CCACHE_DIR:-$HOME/.cache/icos-ccache}"
 
-seeds=20000 first=1 fuzz_minutes=10 coverage=all jobs=$(nproc) niceness=0 report=docs/reports/nightly.md report_only=
+seeds=20000 first=1 fuzz_minutes=10 coverage=all jobs=$(nproc) niceness=0 report=docs/reports/nightly.md report_only= commit=
 usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0" >&2; exit 2; }
 while [ $# -gt 0 ]; do
     case "$1" in
@@ -25,6 +25,7 @@ while [ $# -gt 0 ]; do
         --nice) niceness=$2; shift ;;
         --report) report=$2; shift ;;
         --report-only) report_only=1 ;;
+        --of) commit=$2; shift ;;
         *) usage ;;
     esac
     shift
@@ -33,8 +34,12 @@ case "$coverage" in all | simulation | none) ;; *) usage ;; esac
 
 readonly kChunk=20
 fuzzers=(fuzz_http_request fuzz_link_frames fuzz_client_hello fuzz_descriptor fuzz_compose fuzz_accepted_log fuzz_docker_stream)
-commit=$(git rev-parse --short=12 HEAD)
-[ -z "$(git status --porcelain -- src modules include tests cmake CMakeLists.txt)" ] || commit="$commit-modified"
+if [ -z "$commit" ]; then
+    commit=$(git rev-parse --short=12 HEAD)
+    [ -z "$(git status --porcelain -- src modules include tests cmake CMakeLists.txt)" ] || commit="$commit-modified"
+elif [ -z "$report_only" ]; then
+    usage
+fi
 work=build/nightly/$commit
 mkdir -p "$work/seeds" "$work/fuzz" "$work/corpus"
 
@@ -123,8 +128,9 @@ totals() { cat "$work"/seeds/*.ok 2>/dev/null | awk '$1 ~ /^[0-9]+$/ && NF >= 2 
 
 write_report() {
     mkdir -p "$(dirname "$report")"
-    local done_seeds failing cpu
-    done_seeds=$(cat "$work"/seeds/*.ok 2>/dev/null | grep -c '^seed .*: ok')
+    local done_seeds timed_seeds failing cpu
+    done_seeds=$(cat "$work"/seeds/*.ok "$work"/seeds/*.log 2>/dev/null | grep -c '^seed .*: ok')
+    timed_seeds=$(cat "$work"/seeds/*.ok 2>/dev/null | grep -c '^seed .*: ok')
     failing=$(cat "$work"/seeds/*.log 2>/dev/null | grep -E '^FAILED|^reproduce' | head -n 2)
     cpu=$(cat "$work"/seeds/*.time 2>/dev/null | awk '/^cpu/ {s += $2 + $3} END {printf "%.0f", s}')
     {
@@ -143,9 +149,9 @@ write_report() {
         echo
         echo "A seed is one simulated hour of 50 nodes with all kinds of faults, and 12 minutes to settle."
         echo
-        if [ "$done_seeds" -gt 0 ]; then
+        if [ "$timed_seeds" -gt 0 ]; then
             echo "- $done_seeds of $seeds seeds run, without a broken invariant"
-            echo "- $cpu CPU seconds: $(awk "BEGIN{printf \"%.2f\", $cpu / $done_seeds}") per seed, $(awk "BEGIN{printf \"%.2f\", $done_seeds * 1.2 / $cpu}") simulated hours of 50 nodes per CPU second"
+            echo "- $timed_seeds of them, in finished chunks of $kChunk, took $cpu CPU seconds and are counted below: $(awk "BEGIN{printf \"%.2f\", $cpu / $timed_seeds}") per seed, $(awk "BEGIN{printf \"%.2f\", $timed_seeds * 1.2 / $cpu}") simulated hours of 50 nodes per CPU second"
         else
             echo "- not run"
         fi

@@ -24,7 +24,8 @@ public:
     LogKeeper(SimProcess& process, SimDisk& disk, std::size_t padding)
         : log_(process, disk, kDirectory), padding_(padding) {}
     Task<Result<std::string>> open() override {
-        const Result<void> opened = co_await log_.open(std::make_shared<const Seal>(std::string(Seal::kKeyBytes, 'k')));
+        const Result<void> opened =
+            co_await log_.open(std::make_shared<const Seal>(std::string(Seal::kKeyBytes, 'k')));
         if (opened.has_error()) co_return opened.error();
         if (log_.digest() != agent::desired_digest(log_.set()))
             co_return Error{errc::internal, "the set does not have its digest"};

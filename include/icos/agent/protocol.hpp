@@ -11,10 +11,10 @@
 #include <vector>
 
 /// Controller <-> agent wire types (control channel of the link: one JSON object per message, member `type`
-/// names the struct in snake_case: hello, welcome, desired, current, accepted, observed, facts, resend, clock,
-/// certificate, stopping, stopping_noted). Unknown members are ignored, absent ones take the defaults below, so
-/// that versions N and N-2 interoperate; `encode`/`decode` are in src/link/protocol.cpp. Memory in bytes, cpu in
-/// milli-cores, times in milliseconds since the epoch.
+/// names the struct in snake_case: hello, welcome, desired, current, accepted, observed, facts, resend,
+/// clock, certificate, stopping, stopping_noted). Unknown members are ignored, absent ones take the defaults
+/// below, so that versions N and N-2 interoperate; `encode`/`decode` are in src/link/protocol.cpp. Memory in
+/// bytes, cpu in milli-cores, times in milliseconds since the epoch.
 ///
 /// Conversation. Agent: hello{facts, accepted_digest, observed_digest}. Controller: welcome, then
 /// desired{full} unless its digest equals accepted_digest. Agent: accepted{digest} once the set is durable on
