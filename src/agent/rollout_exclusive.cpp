@@ -89,6 +89,8 @@ Task<Result<void>> Rollout::interrupt(PlacementId id, Duration grace) {
         co_await parts_.engine.containers(placement_labels(id, parts_.target));
     if (found.has_error()) co_return found.error();
     std::vector<Task<Result<void>>> work;
+    // Back while the engine was asked.
+    if (parts_.lease.holds(parts_.runtime.boot())) co_return Result<void>();
     for (const ContainerState& container : *found) {
         if (is_down(container) || container.state == "created") continue;
         kLog.warning("stopped, because the lease ended", {{"container", container.name}});

@@ -6,6 +6,9 @@
 namespace icos::sim {
 namespace {
 
+/// Within this a service manager starts an agent again that what runs depends on (docs/operations.md).
+constexpr SimTime kServiceManager = 15s;
+
 struct Kind {
     const char* name;
     std::uint64_t most;  ///< a run has 1 to this many
@@ -134,7 +137,9 @@ bool Faults::fire_controller(const std::string& kind) {
 bool Faults::fire_node(const std::string& kind) {
     SimNode& node = busy_node();
     if (!node.is_powered() || !node.agent_runs()) return false;
-    const SimTime downtime = rng_.one_in(4) ? seconds(10, 180) : seconds(1, 10);
+    SimTime downtime = rng_.one_in(4) ? seconds(10, 180) : seconds(1, 10);
+    if (kind.starts_with("agent.kill") && is_guarded_ && is_guarded_(node))
+        downtime = std::min(downtime, kServiceManager);
     if (kind == "agent.kill between two steps") node.kill_agent_later(downtime, rng_.below(60), 0);
     if (kind == "agent.kill while it writes") node.kill_agent_later(downtime, 0, 1 + rng_.below(4));
     if (kind == "node.power loss") node.lose_power(downtime);
@@ -165,17 +170,24 @@ bool Faults::fire_mass_loss() {
         network_.cut(kControllerHost, node.name());
     }
     is_mass_loss_ = true;
+    if (!is_power) cut_off_ = names;
     if (mass_loss_callback_) mass_loss_callback_(names);
     world_.after(duration, nullptr, [this, names, is_power] {
         is_mass_loss_ = false;
+        cut_off_.clear();
         if (mass_loss_callback_) mass_loss_callback_({});
         for (const std::string& name : names) {
             if (is_power || healed_) continue;
-            network_.heal(name, kControllerHost);
-            network_.heal(kControllerHost, name);
+            mend(name, kControllerHost);
+            mend(kControllerHost, name);
         }
     });
     return true;
+}
+
+/// Another fault's end does not end that of a mass loss.
+void Faults::mend(const std::string& from, const std::string& to) {
+    if (!cut_off_.contains(from) && !cut_off_.contains(to)) network_.heal(from, to);
 }
 
 bool Faults::fire_network(const std::string& kind) {
@@ -184,8 +196,8 @@ bool Faults::fire_network(const std::string& kind) {
         network_.cut(host, kControllerHost);
         network_.cut(kControllerHost, host);
         later(rng_.one_in(3) ? seconds(20, 200) : seconds(1, 18), [this, host] {
-            network_.heal(host, kControllerHost);
-            network_.heal(kControllerHost, host);
+            mend(host, kControllerHost);
+            mend(kControllerHost, host);
         });
         return true;
     }
@@ -194,7 +206,7 @@ bool Faults::fire_network(const std::string& kind) {
         const std::string from = towards ? host : kControllerHost;
         const std::string to = towards ? kControllerHost : host;
         network_.cut(from, to);
-        later(seconds(1, 60), [this, from, to] { network_.heal(from, to); });
+        later(seconds(1, 60), [this, from, to] { mend(from, to); });
         return true;
     }
     if (kind == "network.partition of the controller") {
@@ -205,8 +217,8 @@ bool Faults::fire_network(const std::string& kind) {
         }
         later(duration, [this] {
             for (const auto& node : nodes_) {
-                network_.heal(node->name(), kControllerHost);
-                network_.heal(kControllerHost, node->name());
+                mend(node->name(), kControllerHost);
+                mend(kControllerHost, node->name());
             }
         });
         return true;
@@ -268,6 +280,7 @@ bool Faults::fire_slow_things(const std::string& kind) {
 
 void Faults::heal() {
     healed_ = true;
+    cut_off_.clear();
     network_.heal_all();
     controller_.machine().disk_slowness = 1;
     controller_.disk().set_full(false);

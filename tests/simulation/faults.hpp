@@ -34,6 +34,10 @@ public:
     using OnMassLoss = std::function<void(const std::set<std::string>&)>;
     void on_mass_loss(OnMassLoss callback) { mass_loss_callback_ = std::move(callback); }
 
+    /// Whether something on the node needs its agent to end it: such an agent is not away for long.
+    using IsGuarded = std::function<bool(SimNode&)>;
+    void guard(IsGuarded is_guarded) { is_guarded_ = std::move(is_guarded); }
+
 private:
     /// False if there is nothing to break now; it is tried again a little later.
     bool fire(const std::string& kind);
@@ -42,6 +46,7 @@ private:
     bool fire_mass_loss();
     bool fire_network(const std::string& kind);
     bool fire_slow_things(const std::string& kind);
+    void mend(const std::string& from, const std::string& to);
     void attempt(const std::string& kind);
     SimNode& any_node();
     /// One with containers, if there is one.
@@ -56,7 +61,9 @@ private:
     std::vector<std::unique_ptr<SimNode>>& nodes_;
     Rng rng_;
     OnMassLoss mass_loss_callback_;
+    IsGuarded is_guarded_;
     bool is_mass_loss_ = false;
+    std::set<std::string> cut_off_;  ///< by a mass loss
     SimTime last_{};
     bool healed_ = false;
 };

@@ -14,6 +14,10 @@ namespace {
 
 /// Below the lease of 30 s: the clocks of lease and of this check start at different ends of the wire.
 constexpr SimTime kMaybeLost = 20s;
+/// An agent that was started again and reaches no controller ends what is exclusive this soon.
+constexpr SimTime kLeaseMayEnd = 9s;
+/// A stop that was asked for before the lease came back takes so long at most.
+constexpr SimTime kStopTime = 15s;
 constexpr SimTime kHeardOf = 7s;     ///< a link that idles is heard of more often
 constexpr SimTime kMoveTime = 3min;  ///< a move that was decided is made within
 constexpr std::size_t kFrameHeader = 8;
@@ -61,7 +65,16 @@ void Invariants::watch(SimNode& node) {
 void Invariants::touch(const std::string& node) {
     Contact& contact = contacts_[node];
     if (world_.now() - contact.last_frame > kMaybeLost) contact.given_up_at = world_.now();
+    if (world_.now() - contact.last_frame > kLeaseMayEnd) contact.lease_back_at = world_.now();
     contact.last_frame = world_.now();
+}
+
+bool Invariants::runs_exclusive(SimNode& node) const {
+    const auto& containers = node.engine().containers();
+    return std::any_of(containers.begin(), containers.end(), [this](const auto& entry) {
+        const ComponentSpec* spec = spec_of(entry.second);
+        return entry.second.is_up() && spec != nullptr && spec->is_exclusive();
+    });
 }
 
 void Invariants::on_mass_loss(const std::set<std::string>& nodes) {
@@ -158,6 +171,12 @@ void Invariants::on_end_by_agent(SimNode& node, const SimContainer& container, c
         return;
     }
     const Contact& contact = contacts_[node.name()];
+    const bool lease_may_end =
+        world_.now() - contact.last_frame > kLeaseMayEnd || world_.now() - contact.lease_back_at < kStopTime;
+    if (spec != nullptr && spec->is_exclusive() && lease_may_end) {
+        world_.count("check.exclusive container ended with its node's lease");
+        return;
+    }
     const bool silent_now = world_.now() - contact.last_frame > kMaybeLost;
     if (contact.given_up_at >= started || silent_now) {
         // It was given another home meanwhile, which has it. What must not happen is that it comes back as it
