@@ -6,7 +6,9 @@ namespace icos::job_manager {
 void NodeLosses::note(const Topology& topology, BootTime now) {
     for (const Node& node : topology.nodes) {
         if (node.state == NodeState::lost) {
-            lost_.try_emplace(node.id, now);
+            // Those that an earlier process of the controller gave up on count with those whose lease ends
+            // first in this one: it may have ended in the middle of a mass loss.
+            lost_.try_emplace(node.id, is_first_ ? now + topology.lease : now);
             // What an earlier process of the controller answered last is not known: a lease may just have
             // begun.
             silent_at_.try_emplace(node.id, now + rules_.margin + (is_first_ ? topology.lease : Duration{0}));
@@ -55,20 +57,26 @@ void NodeLosses::judge(const Topology& topology, BootTime now) {
         const auto since = lost_.find(id);
         return ended_ && now - *ended_ < topology.lease && since != lost_.end() && since->second <= *ended_;
     };
+    look_again_.reset();
+    const auto look_at = [this](BootTime at) {
+        if (!look_again_ || at < *look_again_) look_again_ = at;
+    };
     given_up_.clear();
     for (const Node& node : topology.nodes) {
         if (node.state != NodeState::lost) continue;
-        const bool may = node.confirmed_lost ||
-                         (mass_ ? released_.contains(node.id) : !is_unclear && !is_returning(node.id));
+        const BootTime since = lost_.at(node.id);
+        if (since > now) look_at(since);
+        const bool may =
+            node.confirmed_lost ||
+            (mass_ ? released_.contains(node.id) : since <= now && !is_unclear && !is_returning(node.id));
         if (may) given_up_.insert(node.id);
     }
     silent_.clear();
-    look_again_.reset();
     for (const Node& node : topology.nodes) {
         if (!node.keeps_lease || !given_up_.contains(node.id)) continue;
         const BootTime at = silent_at_.at(node.id);
         if (at <= now) silent_.insert(node.id);
-        if (at > now && (!look_again_ || at < *look_again_)) look_again_ = at;
+        if (at > now) look_at(at);
     }
 }
 

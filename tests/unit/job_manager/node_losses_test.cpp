@@ -45,14 +45,41 @@ TEST_CASE("one lost node of three is given up at once", "[job_manager][loss]") {
 
 TEST_CASE("the only node is given up: nobody else can be right", "[job_manager][loss]") {
     NodeLosses losses({});
-    losses.update(nodes({L}), BootTime(kSecond));
+    losses.update(nodes({R}), BootTime(kSecond));
+    losses.update(nodes({L}), BootTime(2 * kSecond));
     CHECK(losses.given_up().size() == 1);
+}
+
+TEST_CASE("a controller that starts waits a lease to see who else is gone", "[job_manager][loss]") {
+    NodeLosses losses({});
+    losses.update(nodes({L, R, R, R}), BootTime(kSecond));
+    CHECK(losses.given_up() == kNone);
+    CHECK(losses.look_again() == BootTime(31 * kSecond));
+    SECTION("nobody") {
+        losses.update(nodes({L, R, R, R}), BootTime(31 * kSecond));
+        CHECK(losses.given_up() == std::set<NodeId>{NodeId{"n0"}});
+    }
+    SECTION("most: it had ended in the middle of a mass loss") {
+        losses.update(nodes({L, S, S, R}), BootTime(15 * kSecond));
+        losses.update(nodes({L, S, S, R}), BootTime(31 * kSecond));
+        CHECK(losses.given_up() == kNone);
+        losses.update(nodes({L, L, L, R}), BootTime(32 * kSecond));
+        CHECK(losses.is_mass_loss());
+        CHECK(losses.given_up() == kNone);
+    }
+    SECTION("an operator knows better") {
+        auto gone = nodes({L, R, R, R});
+        gone.nodes[0].confirmed_lost = true;
+        losses.update(gone, BootTime(2 * kSecond));
+        CHECK(losses.given_up().size() == 1);
+    }
 }
 
 TEST_CASE(
     "while others are silent too, a lost node is not given up before it is clear", "[job_manager][loss]"
 ) {
     NodeLosses losses({});
+    losses.update(nodes({R, R, R}), BootTime(kSecond));
     losses.update(nodes({L, S, R}), BootTime(kSecond));
     CHECK(losses.given_up() == kNone);
     SECTION("they answer again") {
@@ -128,6 +155,7 @@ TEST_CASE("a loss that an operator confirmed is given up whatever else goes on",
 
 TEST_CASE("nodes that were never ready or left the fleet do not count", "[job_manager][loss]") {
     NodeLosses losses({});
+    losses.update(nodes({R, NodeState::joining, NodeState::joining, R}), BootTime(kSecond));
     losses.update(nodes({L, NodeState::joining, NodeState::joining, R}), BootTime(kSecond));
     CHECK(losses.given_up().size() == 1);
     losses.update(nodes({}), BootTime(2 * kSecond));
