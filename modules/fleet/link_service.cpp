@@ -394,7 +394,7 @@ Task<> LinkService::send_loop(LinkPtr link) {
             }
             co_await NodeLink::send(link, std::move(message), kSendTime);
         } else if (step.confirm) {
-            std::string message = agent::encode(agent::Current{*step.confirm});
+            std::string message = agent::encode(agent::Current{step.confirm->substr(0, agent::kShortDigest)});
             co_await NodeLink::send(link, std::move(message), kSendTime);
         } else if (step.look_again) {
             const auto wait = std::chrono::ceil<Duration>(*step.look_again - now);

@@ -138,7 +138,9 @@ Task<Result<void>> Conversation::handle(Self self, std::string message) {
     } else if (type == "current") {
         const Result<Current> current = decode<Current>(message);
         if (current.has_error()) co_return current.error();
-        if (current->digest == self->node_->log.digest()) self->node_->reconciler->lease_confirmed();
+        const bool is_meant =
+            current->digest.size() >= kShortDigest && self->node_->log.digest().starts_with(current->digest);
+        if (is_meant) self->node_->reconciler->lease_confirmed();
     } else if (type == "stopping_noted") {
         self->is_stopping_noted_ = true;
         self->node_->changed.notify();

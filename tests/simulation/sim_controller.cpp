@@ -165,7 +165,7 @@ Task<> SimController::start(SimController& self, Incarnation& it) {
             peer.key_id = "key-" + from_host;
             peer.common_name = from_host;
             peer.spki_der = "spki-" + from_host;
-            peer.not_after_ms = to_ms(it.process.wall()) + 30LL * 86'400'000;
+            peer.not_after_ms = to_ms(it.process.wall()) + 90LL * 86'400'000;
             peer.issued_by_us = true;
             it.connections->spawn("link", it.acceptor->serve(std::move(peer), std::move(stream)));
         }

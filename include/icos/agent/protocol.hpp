@@ -229,10 +229,11 @@ std::string observed_digest(const std::map<PlacementId, ObservedPlacement>& set)
 struct FactsChanged {
     Facts facts;
 };
-/// The set with this digest is the one that the node shall have.
+/// The set that the node has is the one that it shall have.
 struct Current {
-    std::string digest;
+    std::string digest;  ///< the first kShortDigest characters of it: every reconnect costs these bytes
 };
+inline constexpr std::size_t kShortDigest = 16;
 /// The agent is about to stop, and cannot stop what is `exclusive` when its lease ends.
 struct Stopping {};
 /// The controller wrote that down.
