@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Components on different nodes reach each other at an address that stays, while the provider moves: three real engines.
 source "$(dirname "$0")/lib.sh"
-start_docker
-start_docker docker2
-start_docker docker3
+# Three engines in one network namespace: they must not give out the same addresses.
+DOCKERD_ADDRESS_POOL=base=10.221.0.0/16,size=24 start_docker
+DOCKERD_ADDRESS_POOL=base=10.222.0.0/16,size=24 start_docker docker2
+DOCKERD_ADDRESS_POOL=base=10.223.0.0/16,size=24 start_docker docker3
 engine_b=$work/docker2/docker.sock
 engine_c=$work/docker3/docker.sock
 start_controller --set modules.job_manager.drain=2s

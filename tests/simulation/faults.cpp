@@ -6,7 +6,7 @@
 namespace icos::sim {
 namespace {
 
-/// Within this a service manager starts an agent again that what runs depends on (docs/operations.md).
+/// Within this a service manager starts an agent again: what is exclusive depends on it (docs/operations.md).
 constexpr SimTime kServiceManager = 15s;
 
 struct Kind {
@@ -138,8 +138,7 @@ bool Faults::fire_node(const std::string& kind) {
     SimNode& node = busy_node();
     if (!node.is_powered() || !node.agent_runs()) return false;
     SimTime downtime = rng_.one_in(4) ? seconds(10, 180) : seconds(1, 10);
-    if (kind.starts_with("agent.kill") && is_guarded_ && is_guarded_(node))
-        downtime = std::min(downtime, kServiceManager);
+    if (kind.starts_with("agent.kill")) downtime = std::min(downtime, kServiceManager);
     if (kind == "agent.kill between two steps") node.kill_agent_later(downtime, rng_.below(60), 0);
     if (kind == "agent.kill while it writes") node.kill_agent_later(downtime, 0, 1 + rng_.below(4));
     if (kind == "node.power loss") node.lose_power(downtime);

@@ -34,10 +34,6 @@ public:
     using OnMassLoss = std::function<void(const std::set<std::string>&)>;
     void on_mass_loss(OnMassLoss callback) { mass_loss_callback_ = std::move(callback); }
 
-    /// Whether something on the node needs its agent to end it: such an agent is not away for long.
-    using IsGuarded = std::function<bool(SimNode&)>;
-    void guard(IsGuarded is_guarded) { is_guarded_ = std::move(is_guarded); }
-
 private:
     /// False if there is nothing to break now; it is tried again a little later.
     bool fire(const std::string& kind);
@@ -61,7 +57,6 @@ private:
     std::vector<std::unique_ptr<SimNode>>& nodes_;
     Rng rng_;
     OnMassLoss mass_loss_callback_;
-    IsGuarded is_guarded_;
     bool is_mass_loss_ = false;
     std::set<std::string> cut_off_;  ///< by a mass loss
     SimTime last_{};

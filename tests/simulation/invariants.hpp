@@ -36,7 +36,6 @@ public:
     void watch(SimNode& node);
     /// Most nodes went at once (or, empty, begin to come back): nothing of theirs may get another home.
     void on_mass_loss(const std::set<std::string>& nodes);
-    bool runs_exclusive(SimNode& node) const;
 
     /// Once faults have healed and `settle` has passed.
     void check_settled(const std::vector<std::unique_ptr<SimNode>>& nodes, const std::string& apps_json);
@@ -45,7 +44,6 @@ private:
     struct Contact {
         SimTime last_frame{-1};
         SimTime given_up_at{-1};  ///< when it had last been silent for long enough to be called lost
-        SimTime lease_back_at{SimTime::min() / 2};  ///< first frame after its lease may have ended
     };
     struct Log {
         std::string accepted;           ///< digest of the last set it reported as accepted

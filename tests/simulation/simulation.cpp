@@ -27,7 +27,6 @@ public:
           faults_(world_, continuum_.network(), controller_, continuum_.nodes()) {
         world_.print_trace(settings.print_trace);
         for (const auto& node : continuum_.nodes()) invariants_.watch(*node);
-        faults_.guard([this](SimNode& node) { return invariants_.runs_exclusive(node); });
         faults_.on_mass_loss([this](const std::set<std::string>& nodes) { invariants_.on_mass_loss(nodes); });
     }
 
