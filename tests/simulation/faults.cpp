@@ -6,9 +6,6 @@
 namespace icos::sim {
 namespace {
 
-/// Within this a service manager starts an agent again: what is exclusive depends on it (docs/operations.md).
-constexpr SimTime kServiceManager = 15s;
-
 struct Kind {
     const char* name;
     std::uint64_t most;  ///< a run has 1 to this many
@@ -137,8 +134,7 @@ bool Faults::fire_controller(const std::string& kind) {
 bool Faults::fire_node(const std::string& kind) {
     SimNode& node = busy_node();
     if (!node.is_powered() || !node.agent_runs()) return false;
-    SimTime downtime = rng_.one_in(4) ? seconds(10, 180) : seconds(1, 10);
-    if (kind.starts_with("agent.kill")) downtime = std::min(downtime, kServiceManager);
+    const SimTime downtime = rng_.one_in(4) ? seconds(10, 180) : seconds(1, 10);
     if (kind == "agent.kill between two steps") node.kill_agent_later(downtime, rng_.below(60), 0);
     if (kind == "agent.kill while it writes") node.kill_agent_later(downtime, 0, 1 + rng_.below(4));
     if (kind == "node.power loss") node.lose_power(downtime);

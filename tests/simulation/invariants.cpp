@@ -14,8 +14,9 @@ namespace {
 
 /// Below the lease of 30 s: the clocks of lease and of this check start at different ends of the wire.
 constexpr SimTime kMaybeLost = 20s;
-constexpr SimTime kHeardOf = 7s;     ///< a link that idles is heard of more often
-constexpr SimTime kMoveTime = 3min;  ///< a move that was decided is made within
+constexpr SimTime kHeardOf = 7s;      ///< a link that idles is heard of more often
+constexpr SimTime kMoveTime = 3min;   ///< a move that was decided is made within
+constexpr SimTime kEngineTakes = 3s;  ///< a start that was asked for while the lease held
 constexpr std::size_t kFrameHeader = 8;
 
 /// Value of a string member near the beginning of a JSON text; frames may hold only the first part of a
@@ -49,19 +50,34 @@ std::string component_of(const SimContainer& container) {
     return container.label("app.icos.eu/component");
 }
 
-Invariants::Invariants(World& world, SimNetwork& network, SimUser& user) : world_(world), user_(user) {
-    network.observe([this](const SimNetwork::SentFrame& frame) { on_frame(frame); });
+Invariants::Invariants(World& world, SimNetwork& network, SimUser& user)
+    : world_(world), user_(user), leases_(world) {
+    network.observe([this](const SimNetwork::SentFrame& frame) {
+        leases_.on_sent(frame);
+        on_frame(frame);
+    });
+    network.observe_delivery([this](const SimNetwork::SentFrame& frame) { leases_.on_delivered(frame); });
 }
 
 void Invariants::watch(SimNode& node) {
     nodes_.push_back(&node);
     node.engine().observe([this, &node](const SimEngine::Change& change) { on_container(node, change); });
+    node.on_agent_start([this, &node] { leases_.on_agent_start(node.name()); });
+    node.hurry_agent_when([this, &node] { return runs_exclusive(node); });
 }
 
 void Invariants::touch(const std::string& node) {
     Contact& contact = contacts_[node];
     if (world_.now() - contact.last_frame > kMaybeLost) contact.given_up_at = world_.now();
     contact.last_frame = world_.now();
+}
+
+bool Invariants::runs_exclusive(SimNode& node) const {
+    const auto& containers = node.engine().containers();
+    return std::any_of(containers.begin(), containers.end(), [this](const auto& entry) {
+        const ComponentSpec* spec = spec_of(entry.second);
+        return entry.second.is_up() && spec != nullptr && spec->is_exclusive();
+    });
 }
 
 void Invariants::on_mass_loss(const std::set<std::string>& nodes) {
@@ -106,6 +122,11 @@ void Invariants::on_start(SimNode& node, const SimContainer& container) {
     const ComponentSpec* spec = spec_of(container);
     if (spec == nullptr || !spec->is_exclusive()) return;
     world_.count("check.exclusive container started");
+    if (!leases_.may_start(node.name(), kEngineTakes)) {
+        return world_.fail(
+            "exclusive " + container.state.name + " started on " + node.name() + " without a lease"
+        );
+    }
     for (SimNode* place : nodes_) {
         for (const auto& [id, other] : place->engine().containers()) {
             if (id == container.state.id || !other.is_up() || replica_of(other) != replica_of(container))
@@ -158,8 +179,7 @@ void Invariants::on_end_by_agent(SimNode& node, const SimContainer& container, c
         return;
     }
     const Contact& contact = contacts_[node.name()];
-    // Its lease ends when its agent gets no answers, which may have other reasons than that it is not heard.
-    if (spec != nullptr && spec->is_exclusive() && word == "stopped") {
+    if (spec != nullptr && spec->is_exclusive() && word == "stopped" && leases_.may_end(node.name())) {
         world_.count("check.exclusive container ended with its node's lease");
         return;
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include "lease_model.hpp"
 #include "sim_network.hpp"
 #include "sim_node.hpp"
 #include "sim_user.hpp"
@@ -36,6 +37,8 @@ public:
     void watch(SimNode& node);
     /// Most nodes went at once (or, empty, begin to come back): nothing of theirs may get another home.
     void on_mass_loss(const std::set<std::string>& nodes);
+    /// Whether something on the node depends on its agent to end it.
+    bool runs_exclusive(SimNode& node) const;
 
     /// Once faults have healed and `settle` has passed.
     void check_settled(const std::vector<std::unique_ptr<SimNode>>& nodes, const std::string& apps_json);
@@ -68,6 +71,7 @@ private:
 
     World& world_;
     SimUser& user_;
+    LeaseModel leases_;
     std::vector<SimNode*> nodes_;
     std::map<std::string, Contact> contacts_;
     std::map<std::string, Log> logs_;

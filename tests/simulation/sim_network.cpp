@@ -204,6 +204,7 @@ void SimNetwork::arrive(const std::shared_ptr<Connection>& connection, std::size
     if (frame.empty()) {
         end.ended = "closed by the other side";
     } else {
+        if (delivery_observer_) delivery_observer_(SentFrame{connection->id, sender.host, end.host, frame});
         end.inbox.push_back(std::move(frame));
     }
     end.changed->notify();

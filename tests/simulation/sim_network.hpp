@@ -60,6 +60,10 @@ public:
         std::string_view bytes;
     };
     void observe(std::function<void(const SentFrame&)> observer) { observer_ = std::move(observer); }
+    /// Told of frames when their receiver can read them.
+    void observe_delivery(std::function<void(const SentFrame&)> observer) {
+        delivery_observer_ = std::move(observer);
+    }
     std::size_t open_connections(const std::string& host) const;
 
 private:
@@ -89,6 +93,7 @@ private:
     std::map<std::string, SimTime>
         latest_arrival_;  ///< per host: tells when one connection overtakes another
     std::function<void(const SentFrame&)> observer_;
+    std::function<void(const SentFrame&)> delivery_observer_;
 };
 
 }  // namespace icos::sim

@@ -10,6 +10,7 @@ namespace icos::sim {
 namespace {
 
 constexpr const char* kStateDirectory = "state";
+constexpr SimTime kServiceManager = 15s;
 
 class SimDialer final : public agent::Dialer {
 public:
@@ -105,6 +106,7 @@ void SimNode::start_agent() {
         std::move(settings)
     );
     world_.trace(process_->process.name() + " starts");
+    if (agent_started_) agent_started_();
     process_->process.spawn("start", start(*this, *process_));
 }
 
@@ -147,11 +149,15 @@ void SimNode::start_agent_after(SimTime delay) {
     world_.after(delay, nullptr, [this] { start_agent(); });
 }
 
+SimTime SimNode::back_after(SimTime downtime) const {
+    return needs_agent_ && needs_agent_() ? std::min(downtime, kServiceManager) : downtime;
+}
+
 void SimNode::kill_agent(SimTime downtime) {
     if (!process_) return;
     world_.trace(process_->process.name() + " is killed");
     end_agent(disk_->after(Ending::kill, rng_), false);
-    start_agent_after(downtime);
+    start_agent_after(back_after(downtime));
 }
 
 void SimNode::kill_agent_later(SimTime downtime, std::uint64_t handlers, std::uint64_t disk_operations) {
@@ -166,7 +172,7 @@ void SimNode::kill_agent_later(SimTime downtime, std::uint64_t handlers, std::ui
         victim->process.arm_crash(0, [this, image, downtime] {
             world_.trace(process_->process.name() + " is killed while it writes");
             end_agent(std::move(*image), false);
-            start_agent_after(downtime);
+            start_agent_after(back_after(downtime));
         });
     });
 }

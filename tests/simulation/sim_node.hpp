@@ -7,6 +7,7 @@
 #include "sim_network.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -40,6 +41,10 @@ public:
     /// An orderly reboot: as above, but the disk is synced.
     void reboot(SimTime downtime);
 
+    void on_agent_start(std::function<void()> callback) { agent_started_ = std::move(callback); }
+    /// While this holds, a service manager starts a killed agent again soon (docs/operations.md).
+    void hurry_agent_when(std::function<bool()> needs_agent) { needs_agent_ = std::move(needs_agent); }
+
     SimEngine& engine() noexcept { return engine_; }
     SimDisk& disk() noexcept { return *disk_; }
     Machine& machine() noexcept { return machine_; }
@@ -51,6 +56,7 @@ private:
     struct Incarnation;
     static Task<> start(SimNode& self, Incarnation& incarnation);
     static Task<> stop(Incarnation& incarnation);
+    SimTime back_after(SimTime downtime) const;
     void end_agent(std::unique_ptr<SimDisk> survivor, bool silent);
     void power_cut(std::unique_ptr<SimDisk> survivor, SimTime downtime);
     void start_agent_after(SimTime delay);
@@ -64,6 +70,8 @@ private:
     SimEngine engine_;
     std::unique_ptr<SimDisk> disk_;
     std::unique_ptr<Incarnation> process_;
+    std::function<void()> agent_started_;
+    std::function<bool()> needs_agent_;
     bool powered_ = true;
     std::uint64_t boots_ = 1;
     std::uint64_t starts_ = 0;
