@@ -69,13 +69,14 @@ struct Agent::Impl : std::enable_shared_from_this<Agent::Impl> {
     std::shared_ptr<DiskWatch> disks;
     std::shared_ptr<NodeState> node;
     std::uint64_t secrets_lost = 0;
+    bool is_stopping = false;
     std::uint64_t dials = 0;
     std::uint64_t dial_failures = 0;
     TaskGroup tasks;
 };
 
 void Agent::Impl::add_engine(Facts& facts) const {
-    facts.keeps_lease = true;
+    facts.keeps_lease = !is_stopping;
     facts.engine.clear();
     facts.engine_version.clear();
     facts.engine_problem = node->reconciler->engine_problem();
@@ -242,7 +243,8 @@ Task<> Agent::Impl::keep_link(Self self) {
 Task<> Agent::Impl::stop(Self self, Duration deadline) {
     // Nobody stops what is exclusive when the lease ends from here on: either the controller knows that, or
     // it is stopped now.
-    if (self->node->reconciler && self->node->reconciler->runs_exclusive()) {
+    self->is_stopping = true;
+    if (self->node->reconciler && self->node->reconciler->has_exclusive()) {
         bool is_known = false;
         if (const auto conversation = self->node->conversation.lock())
             is_known = co_await Conversation::say_stopping(conversation, deadline / 4);

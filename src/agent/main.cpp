@@ -54,6 +54,7 @@ int chosen(const CLI::App& app, Flags& flags) {
     }
     if (app.got_subcommand("reset-identity")) {
         flags.reset.state_dir = flags.state_dir;
+        flags.reset.secrets_dir = flags.secrets_dir;
         flags.reset.docker_socket = flags.socket;
         return agent::run_reset_identity(flags.reset);
     }
@@ -116,7 +117,8 @@ int main(int argc, char** argv) {
         "--keep-containers", flags.reset.keep_containers, "leave what runs; nobody manages it then"
     );
     reset->footer(
-        "Removes key, certificate and accepted set, and the containers and networks of the node it was; "
+        "Removes key, certificate, accepted set and secrets, and the containers and networks of the node it "
+        "was; "
         "volumes\n"
         "stay. Stop the agent first. Example: systemctl stop icos-agent && icos-agent reset-identity"
     );
@@ -125,7 +127,7 @@ int main(int argc, char** argv) {
         command->add_option("--state-dir", flags.state_dir, "identity and accepted set")
             ->capture_default_str();
     }
-    for (CLI::App* command : {run, prepare}) {
+    for (CLI::App* command : {run, prepare, reset}) {
         command
             ->add_option(
                 "--secrets-dir",

@@ -58,8 +58,8 @@ public:
     void lease_answered(BootTime sent, Duration length);
     /// The accepted set is what the controller wants now.
     void lease_confirmed();
-    /// Whether anything runs that only one node may run.
-    bool runs_exclusive() const;
+    /// Whether anything runs, or may be on its way to, that only one node may run.
+    bool has_exclusive() const;
     /// Stops all of that. Nothing of it is started again by this process.
     static Task<> give_up_lease(std::shared_ptr<Reconciler> self, Duration grace);
 

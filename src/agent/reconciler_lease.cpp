@@ -38,13 +38,9 @@ void Reconciler::lease_moved() {
     }
 }
 
-bool Reconciler::runs_exclusive() const {
+bool Reconciler::has_exclusive() const {
     return std::any_of(units_.begin(), units_.end(), [](const auto& entry) {
-        const Unit& unit = *entry.second;
-        return is_exclusive(unit) &&
-               std::any_of(unit.containers.begin(), unit.containers.end(), [](const ContainerState& c) {
-                   return c.state == "running";
-               });
+        return is_exclusive(*entry.second);
     });
 }
 
@@ -73,7 +69,7 @@ Task<> Reconciler::keep_lease(Self self) {
             co_await sleep_for(self->runtime_, std::chrono::ceil<Duration>(self->lease_.end() - now));
             continue;
         }
-        if (was_held && self->runs_exclusive()) {
+        if (was_held && self->has_exclusive()) {
             ++self->counters_.lease_ends;
             kLog.warning("the lease ended: what only one node may run is stopped until the controller answers"
             );

@@ -37,13 +37,14 @@ equal "the first one is ready still" ready "$(icos get nodes -o json | jq -r '.[
 copy_says() { "$bin/icos-agent" status --state-dir "$work/copy" | grep -q "$1"; }
 eventually "the copy says why it has no link" 10 copy_says "is connected already"
 contains "and what to do" "reset-identity" "$("$bin/icos-agent" status --state-dir "$work/copy")"
-refused=$("$bin/icos-agent" reset-identity --state-dir "$work/copy" --yes 2>&1); code=$?
+refused=$("$bin/icos-agent" reset-identity --state-dir "$work/copy" --secrets-dir "$secrets_dir/copy" --yes 2>&1); code=$?
 equal "an identity in use is not reset" "1" "$code"
 contains "and it says why" "an agent already runs" "$refused"
 stop_agent copy
-refused=$("$bin/icos-agent" reset-identity --state-dir "$work/copy" --docker-socket "$second" </dev/null 2>&1); code=$?
+refused=$("$bin/icos-agent" reset-identity --state-dir "$work/copy" --secrets-dir "$secrets_dir/copy" --docker-socket "$second" </dev/null 2>&1); code=$?
 equal "nothing is reset unasked" 2 "$code"
-check "the copy's identity is reset" "$bin/icos-agent" reset-identity --state-dir "$work/copy" --docker-socket "$second" --yes
+check "the copy's identity is reset" "$bin/icos-agent" reset-identity --state-dir "$work/copy" --secrets-dir "$secrets_dir/copy" --docker-socket "$second" --yes
+equal "nothing of the node it was is left" "" "$(ls "$work/copy" | grep -v '^lock$')$(ls "$secrets_dir/copy" 2>/dev/null)"
 command=$(icos node token -o json | jq -r .command)
 # shellcheck disable=SC2086
 check "the copy joins as a node of its own" "$bin"/$command --name edge-2 --state-dir "$work/copy" --docker-socket "$second" --no-start

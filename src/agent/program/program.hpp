@@ -25,12 +25,13 @@ int run_status(const std::string& state_dir);
 
 struct ResetOptions {
     std::string state_dir;
+    std::string secrets_dir;
     std::string docker_socket;  ///< empty: the one of the join, else the machine's
     bool is_confirmed = false;  ///< asked on the terminal otherwise
     bool keep_containers = false;
 };
-/// Makes the machine nobody: key, certificate and accepted set go, and the containers and networks of the
-/// node that it was, unless they are to be kept. Volumes stay. The agent must not run.
+/// Makes the machine nobody: key, certificate, accepted set and secrets go, and the containers and networks
+/// of the node that it was, unless they are to be kept. Volumes stay. The agent must not run.
 int run_reset_identity(const ResetOptions& options);
 
 inline constexpr const char* kDefaultStateDir = "/var/lib/icos-agent";

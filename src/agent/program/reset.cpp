@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdio>
+#include <filesystem>
 #include <unistd.h>
 
 namespace icos::agent {
@@ -54,9 +55,14 @@ Task<Result<bool>> remove_belongings(Engine* engine, Belongings belongings) {
 /// The accepted set first, so that an agent that starts half-way makes nothing of it again; the identity
 /// last, so that whatever cuts this short, it can be done again.
 Result<void> remove_files(Disk& disk, const std::string& state_dir) {
-    const std::array<std::string, 6> files{
+    const std::array<std::string, 11> files{
         state_dir + "/accepted.log",
+        state_dir + "/accepted.log.unreadable",
+        state_dir + "/accepted.log.damaged",
         state_dir + "/records.json",
+        state_dir + "/secrets.sealed",
+        state_dir + "/secrets.sealed.unreadable",
+        state_dir + "/seal.key",
         status_path(state_dir),
         reserve_path(state_dir),
         state_dir + "/node.key",
@@ -67,6 +73,18 @@ Result<void> remove_files(Disk& disk, const std::string& state_dir) {
         if (removed.has_error()) return removed;
     }
     return disk.sync_directory(state_dir);
+}
+
+/// What containers saw of their secrets; they are gone by now.
+Result<void> remove_secret_files(const std::string& directory) {
+    std::error_code failed;
+    std::filesystem::remove_all(directory, failed);
+    if (!failed) return {};
+    return Error{
+        errc::io,
+        "cannot remove " + directory + ": " + failed.message(),
+        "remove it by hand: it holds secrets"
+    };
 }
 
 bool ask(const std::string& name) {
@@ -119,7 +137,8 @@ int run_reset_identity(const ResetOptions& options) {
     }
     const std::string name = is_damaged ? "unknown" : identity->name;
     std::printf(
-        "This machine stops being node %s. Key, certificate and accepted set are removed; %zu containers and "
+        "This machine stops being node %s. Key, certificate, accepted set and secrets are removed; %zu "
+        "containers and "
         "%zu "
         "networks too; %zu volumes stay.\n",
         name.c_str(),
@@ -142,6 +161,8 @@ int run_reset_identity(const ResetOptions& options) {
         const std::unique_ptr<Engine> engine = make_docker_engine(runtime, socket);
         const Result<bool> removed = run_to_end(runtime, remove_belongings(engine.get(), belongings));
         if (removed.has_error()) return refuse(removed.error());
+        const Result<void> cleared = remove_secret_files(options.secrets_dir);
+        if (cleared.has_error()) return refuse(cleared.error());
     }
     const Result<void> removed = remove_files(*disk, options.state_dir);
     if (removed.has_error()) return refuse(removed.error());
