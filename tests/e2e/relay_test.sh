@@ -7,7 +7,7 @@ DOCKERD_ADDRESS_POOL=base=10.222.0.0/16,size=24 start_docker docker2
 DOCKERD_ADDRESS_POOL=base=10.223.0.0/16,size=24 start_docker docker3
 engine_b=$work/docker2/docker.sock
 engine_c=$work/docker3/docker.sock
-start_controller --set modules.job_manager.drain=2s
+start_controller --set modules.job_manager.drain=2s --set modules.fleet.suspect_after=6s --set modules.fleet.lease=12s
 cd "$work" || exit 1
 state_is() { icos get nodes | grep -qE "^$1 +$2"; }
 for node in a:docker b:docker2 c:docker3; do
@@ -97,6 +97,23 @@ echo "     $requests requests in $took ms: $rate a second"
 check "there were about 50 a second" [ "$rate" -ge 35 ]
 equal "the consumer was not restarted" "$before" "$(identity shop)"
 equal "and its address stayed" "$address" "$(inside 'echo $ICOS_SVC_API_HOST:$ICOS_SVC_API_PORT')"
+
+# The provider's node is killed, engine and all, and returns.
+there=edge-b dead=docker3; [ "$here" = edge-b ] && there=edge-c dead=docker2
+stop_agent "$here" KILL
+bash "$root/packaging/dockerd.sh" stop "$work/$dead"
+has_home() { icos get placements -o json | jq -e --arg node "$1" '[.[] | select(.component == "api" and .state == "running")] | length == 1 and .[0].node == $node' >/dev/null; }
+eventually "what ran on a killed node runs on another" 60 has_home "$there"
+count=$(asked)
+eventually "and is reached there, at the same address" 30 has_asked $((count + 50))
+bash "$root/packaging/dockerd.sh" start "$work/$dead"
+start_agent "$here" "$work/$dead/docker.sock"
+eventually "the killed node is back" 40 state_is "$here" ready
+eventually "one copy remains" 40 api_on "$there"
+copies() { docker -H "unix://$1" ps -q --filter label=app.icos.eu/component=api | wc -l; }
+one_copy() { [ $(($(copies "$engine_b") + $(copies "$engine_c"))) = 1 ]; }
+eventually "on the engines too" 30 one_copy
+equal "the consumer was not restarted for that either" "$before" "$(identity shop)"
 
 # The consumer's agent is replaced: the address is served again.
 stop_agent edge-a
