@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agent's accepted set on a disk that forgets: power is lost between any two changes of the disk.
 #include "agent/accepted_log.hpp"
-#include "icos/core/log.hpp"
-#include "process.hpp"
-#include "sim_disk.hpp"
+#include "power_losses.hpp"
 
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
@@ -67,42 +65,13 @@ Task<> work(Life& life, Told& told, int& next, bool heavy) {
     }
 }
 
-/// Several lives that each end in a power loss; "" if no accepted set got lost.
-std::string lose_power_again_and_again(
-    std::uint64_t seed, const std::string& ignored, std::set<std::string>* syncs
-) {
-    configure_logging(LogSettings{LogLevel::error, LogFormat::text, false});
-    World world(seed);
-    Machine machine{.name = "edge", .boot_id = "boot"};
-    auto ledger = std::make_shared<SyncLedger>();
-    ledger->ignored = ignored;
-    auto disk = std::make_unique<SimDisk>("agent", ledger);
-    Rng rng = world.rng().fork("test");
+/// "" if no accepted set got lost.
+std::string lose_power(std::uint64_t seed, const std::string& ignored, std::set<std::string>* syncs) {
     Told told;
     int next = 0;
-    for (int number = 1; number <= 5; ++number) {
-        std::unique_ptr<SimDisk> survivor;
-        {
-            Life life(world, machine, *disk, number);
-            const auto die = [&] { survivor = disk->after(Ending::power_loss, rng); };
-            disk->arm(1 + rng.below(rng.one_in(2) ? 12 : 120), [&] {
-                die();
-                life.process.arm_crash(0, [&life] { life.process.begin_dying(); });
-            });
-            life.process.spawn("work", work(life, told, next, seed % 2 == 0));
-            world.run_until(world.now() + 60s);
-            disk->disarm();
-            if (!survivor) die();
-            life.process.begin_dying();
-            life.process.drain([] { return false; });
-            if (!life.problem.empty()) return life.problem;
-        }
-        disk = std::move(survivor);
-    }
-    if (syncs != nullptr) {
-        for (const auto& [name, calls] : ledger->called) syncs->insert(name);
-    }
-    return {};
+    return lose_power_again_and_again<Life>(seed, ignored, syncs, 12, 120, [&](Life& life) {
+        return work(life, told, next, seed % 2 == 0);
+    });
 }
 
 }  // namespace
@@ -110,18 +79,18 @@ std::string lose_power_again_and_again(
 TEST_CASE("an accepted set survives a power loss between any two changes of the disk", "[simulation]") {
     for (std::uint64_t seed = 1; seed <= 60; ++seed) {
         INFO("seed " << seed);
-        CHECK(lose_power_again_and_again(seed, "", nullptr) == "");
+        CHECK(lose_power(seed, "", nullptr) == "");
     }
 }
 
 TEST_CASE("the accepted log loses a set when any one of its syncs does nothing", "[simulation]") {
     std::set<std::string> syncs;
-    for (std::uint64_t seed = 1; seed <= 4; ++seed) lose_power_again_and_again(seed, "", &syncs);
+    for (std::uint64_t seed = 1; seed <= 4; ++seed) lose_power(seed, "", &syncs);
     CHECK(syncs == std::set<std::string>{"agent.accepted_log", "agent.accepted_log_new", "agent.directory"});
     for (const std::string& name : syncs) {
         bool lost = false;
         for (std::uint64_t seed = 1; seed <= 100 && !lost; ++seed) {
-            lost = !lose_power_again_and_again(seed, name, nullptr).empty();
+            lost = !lose_power(seed, name, nullptr).empty();
         }
         INFO(name);
         CHECK(lost);

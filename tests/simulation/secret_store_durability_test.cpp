@@ -2,9 +2,7 @@
 // The secrets of a node's containers on a disk that forgets: power is lost between any two changes of the
 // disk.
 #include "agent/secret_store.hpp"
-#include "icos/core/log.hpp"
-#include "process.hpp"
-#include "sim_disk.hpp"
+#include "power_losses.hpp"
 
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
@@ -69,43 +67,13 @@ Task<> work(Life& life, Told& told, int& next) {
     }
 }
 
-/// Several lives that each end in a power loss; "" if no secret that was provided got lost.
-std::string lose_power_again_and_again(
-    std::uint64_t seed, const std::string& ignored, std::set<std::string>* syncs
-) {
-    configure_logging(LogSettings{LogLevel::error, LogFormat::text, false});
-    World world(seed);
-    Machine machine{.name = "edge", .boot_id = "boot"};
-    auto ledger = std::make_shared<SyncLedger>();
-    ledger->ignored = ignored;
-    auto disk = std::make_unique<SimDisk>("agent", ledger);
-    static_cast<void>(disk->make_directory(kState));
-    Rng rng = world.rng().fork("test");
+/// "" if no secret that was provided got lost.
+std::string lose_power(std::uint64_t seed, const std::string& ignored, std::set<std::string>* syncs) {
     Told told;
     int next = 0;
-    for (int number = 1; number <= 5; ++number) {
-        std::unique_ptr<SimDisk> survivor;
-        {
-            Life life(world, machine, *disk, number);
-            const auto die = [&] { survivor = disk->after(Ending::power_loss, rng); };
-            disk->arm(1 + rng.below(rng.one_in(2) ? 20 : 150), [&] {
-                die();
-                life.process.arm_crash(0, [&life] { life.process.begin_dying(); });
-            });
-            life.process.spawn("work", work(life, told, next));
-            world.run_until(world.now() + 60s);
-            disk->disarm();
-            if (!survivor) die();
-            life.process.begin_dying();
-            life.process.drain([] { return false; });
-            if (!life.problem.empty()) return life.problem;
-        }
-        disk = std::move(survivor);
-    }
-    if (syncs != nullptr) {
-        for (const auto& [name, calls] : ledger->called) syncs->insert(name);
-    }
-    return {};
+    return lose_power_again_and_again<Life>(seed, ignored, syncs, 20, 150, [&](Life& life) {
+        return work(life, told, next);
+    });
 }
 
 }  // namespace
@@ -113,20 +81,20 @@ std::string lose_power_again_and_again(
 TEST_CASE("a provided secret survives a power loss between any two changes of the disk", "[simulation]") {
     for (std::uint64_t seed = 1; seed <= 60; ++seed) {
         INFO("seed " << seed);
-        CHECK(lose_power_again_and_again(seed, "", nullptr) == "");
+        CHECK(lose_power(seed, "", nullptr) == "");
     }
 }
 
 TEST_CASE("a node loses a secret when any one of the syncs behind it does nothing", "[simulation]") {
     std::set<std::string> syncs;
-    for (std::uint64_t seed = 1; seed <= 4; ++seed) lose_power_again_and_again(seed, "", &syncs);
+    for (std::uint64_t seed = 1; seed <= 4; ++seed) lose_power(seed, "", &syncs);
     CHECK(
         syncs == std::set<std::string>{"agent.directory", "agent.seal_key_new", "agent.secrets_sealed_new"}
     );
     for (const std::string& name : syncs) {
         bool lost = false;
         for (std::uint64_t seed = 1; seed <= 100 && !lost; ++seed) {
-            lost = !lose_power_again_and_again(seed, name, nullptr).empty();
+            lost = !lose_power(seed, name, nullptr).empty();
         }
         INFO(name);
         CHECK(lost);
