@@ -9,11 +9,8 @@
 
 namespace icos::agent {
 
-/// Runs the tasks at the same time on the loop and resumes when all have ended. Cancelled with the caller.
-/// The tasks keep their results themselves.
-Task<> all_of(Runtime& runtime, std::vector<Task<>> tasks);
-
-/// The same; the first error, if any.
+/// Runs the work at the same time on the loop and resumes when all of it has ended; the first error, if any.
+/// Cancelled with the caller, and even then it does not end before all of it has.
 Task<Result<void>> all_succeed(Runtime& runtime, std::vector<Task<Result<void>>> work);
 
 /// A bound on how much of something happens at a time. Loop-confined.

@@ -67,10 +67,11 @@ const std::vector<std::string>& Faults::kinds() {
     return kNames;
 }
 
-void Faults::plan(SimTime from, SimTime to) {
+void Faults::plan(SimTime from, SimTime to, bool all_kinds) {
     last_ = to;
     const auto span = std::chrono::duration_cast<std::chrono::milliseconds>(to - from).count();
     for (const Kind& kind : kKinds) {
+        if (!all_kinds && rng_.one_in(2)) continue;
         const std::uint64_t times = 1 + rng_.below(kind.most);
         for (std::uint64_t i = 0; i < times; ++i) {
             const SimTime when = from + std::chrono::milliseconds(rng_.between(0, span));
@@ -148,8 +149,13 @@ bool Faults::fire_mass_loss() {
     const SimTime duration = seconds(45, 240);
     if (is_mass_loss_ || !controller_.is_serving() || world_.now() + duration >= last_) return false;
     std::vector<SimNode*> left;
-    for (const auto& node : nodes_) left.push_back(node.get());
-    std::size_t count = nodes_.size() * static_cast<std::size_t>(rng_.between(60, 100)) / 100;
+    for (const auto& node : nodes_) {
+        if (node->is_powered() && node->agent_runs()) left.push_back(node.get());
+    }
+    // More than half of all, however many of the others are away already.
+    const std::size_t least = nodes_.size() / 2 + 1;
+    if (left.size() < least) return false;
+    std::size_t count = std::max(least, left.size() * static_cast<std::size_t>(rng_.between(60, 100)) / 100);
     const bool is_power = rng_.one_in(2);
     std::set<std::string> names;
     for (; count > 0; --count) {

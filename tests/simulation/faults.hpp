@@ -12,8 +12,7 @@
 
 namespace icos::sim {
 
-/// Breaks things at seeded times: each kind at least once in a run, most of them more often. Counts in the
-/// world what really happened, as "fault.<kind>".
+/// Breaks things at seeded times. Counts in the world what really happened, as "fault.<kind>".
 class Faults {
 public:
     Faults(
@@ -23,8 +22,9 @@ public:
         std::vector<std::unique_ptr<SimNode>>& nodes
     );
 
-    /// Plans everything between `from` and `to`.
-    void plan(SimTime from, SimTime to);
+    /// Plans everything between `from` and `to`: each kind at least once and most of them more often, or a
+    /// choice of the kinds, so that none hides behind another.
+    void plan(SimTime from, SimTime to, bool all_kinds);
     /// Ends all faults: routes heal, disks have space, everything runs.
     void heal();
 

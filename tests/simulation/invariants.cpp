@@ -88,6 +88,8 @@ void Invariants::on_mass_loss(const std::set<std::string>& nodes) {
         if (world_.now() - contact.last_frame < kHeardOf && contact.given_up_at < world_.now() - kMoveTime)
             mass_loss_.nodes.insert(node);
     }
+    // So few that another may take the rest for a coincidence.
+    if (2 * mass_loss_.nodes.size() <= nodes_.size()) mass_loss_.nodes.clear();
 }
 
 void Invariants::on_container(SimNode& node, const SimEngine::Change& change) {

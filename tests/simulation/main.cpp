@@ -38,6 +38,8 @@ int run(int argc, char** argv) {
     bool twice = false;
     bool stop = false;
     bool no_faults = false;
+    bool some_faults = false;
+    bool varied = false;
 
     CLI::App app(
         "Runs a controller, its nodes and a user on virtual time, breaks things, and checks that what was "
@@ -59,16 +61,24 @@ int run(int argc, char** argv) {
         ->capture_default_str();
     app.add_option("--hours", hours, "The same in hours");
     app.add_option("--agents", settings.agents, "Number of nodes")->capture_default_str();
+    CLI::Option* vary_flag = app.add_flag(
+        "--vary",
+        varied,
+        "Draw nodes, minutes and kinds of faults from the seed: mostly few, sometimes as many as given"
+    );
     app.add_option("--ignore-sync", settings.ignore_sync, "Name of one sync that does nothing");
     app.add_option("--lines", lines, "Lines of trace printed for a failing seed")->capture_default_str();
     app.add_flag("--trace", settings.print_trace, "Print what happens");
     app.add_flag("--require-all-faults", all_faults, "Fail if a kind of fault never fired");
     app.add_flag("--stop", stop, "Stop at the first seed that fails");
     app.add_flag("--twice", twice, "Run each seed twice and compare the hashes of the traces");
+    app.add_flag("--some-faults", some_faults, "Only some kinds of faults, drawn from the seed")
+        ->excludes(vary_flag);
     app.add_flag("--no-faults", no_faults, "Nothing breaks");
     CLI11_PARSE(app, argc, argv);
     if (hours > 0) settings.minutes = static_cast<unsigned>(hours * 60);
     settings.faults = !no_faults;
+    settings.all_kinds = !some_faults;
 
     std::map<std::string, std::uint64_t> totals;
     if (settings.faults) {
@@ -77,7 +87,8 @@ int run(int argc, char** argv) {
     std::uint64_t failed = 0;
     for (std::uint64_t seed = first; seed < first + count; ++seed) {
         settings.seed = seed;
-        const SimulationResult result = simulate(settings);
+        const SimulationSettings drawn = varied ? vary(settings) : settings;
+        const SimulationResult result = simulate(drawn);
         for (const auto& [name, times] : result.counters) totals[name] += times;
         for (const auto& [name, times] : result.syncs) totals["sync." + name] += times;
         fmt::print(
@@ -93,7 +104,7 @@ int run(int argc, char** argv) {
             ++failed;
             print_failure(result, lines);
         }
-        if (twice && simulate(settings).trace_hash != result.trace_hash) {
+        if (twice && simulate(drawn).trace_hash != result.trace_hash) {
             ++failed;
             fmt::print("FAILED: seed {} took another course the second time\n", seed);
         }

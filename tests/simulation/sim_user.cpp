@@ -14,7 +14,7 @@ namespace icos::sim {
 namespace {
 
 constexpr SimTime kAnswerTime = 20s;
-constexpr std::size_t kMostApps = 24;
+constexpr std::size_t kNodesPerApp = 2;
 const std::string kUserHost = "user";
 const std::string kHeavyApp = "heavy";
 
@@ -51,7 +51,11 @@ bool AppModel::has_reason_to_end(const std::string& component, const std::string
 }
 
 SimUser::SimUser(World& world, SimController& controller, std::vector<std::string> nodes)
-    : world_(world), controller_(controller), rng_(world.rng().fork("user")), nodes_(std::move(nodes)) {}
+    : world_(world),
+      controller_(controller),
+      rng_(world.rng().fork("user")),
+      nodes_(std::move(nodes)),
+      most_apps_(std::max<std::size_t>(nodes_.size() / kNodesPerApp, 3)) {}
 
 const AppModel* SimUser::find(const std::string& app) const {
     const auto it = apps_.find(app);
@@ -167,18 +171,29 @@ bool SimUser::was_drained(const std::string& node, SimTime since) const {
 
 void SimUser::set_draining(const std::string& node, bool draining) {
     Drain& drain = drains_[node];
-    drain.is_on = true;  // and while it is being taken back
+    drain.is_on = true;
+    drain.is_wanted = draining;
     drain.last = world_.now();
     world_.count(draining ? "user.drain" : "user.uncordon");
     world_.trace("user: " + std::string(draining ? "drain " : "uncordon ") + node);
+    // One after the other: of two requests under way nobody promises which one counts.
+    if (!drain.is_asked) ask_draining(node);
+}
+
+void SimUser::ask_draining(const std::string& node) {
+    drains_[node].is_asked = true;
+    const bool draining = drains_[node].is_wanted;
     // Taking back a cordon ends a drain too.
     const std::string body = draining ? R"({"draining":true})" : R"({"draining":false,"cordoned":false})";
     admin(http::Method::patch, "/api/v1/nodes/" + node, body, [this, node, draining](const auto& response) {
         if (response.status >= 300) {
             return world_.fail("the drain of " + node + " was answered " + std::to_string(response.status));
         }
-        drains_[node].is_on = draining;
-        drains_[node].last = world_.now();
+        Drain& drain = drains_[node];
+        drain.is_asked = false;
+        drain.last = world_.now();
+        if (drain.is_wanted != draining) return ask_draining(node);
+        drain.is_on = draining;
     });
 }
 
@@ -195,7 +210,7 @@ void SimUser::drain_one() {
 void SimUser::rest() {
     resting_ = true;
     for (const auto& [node, drain] : drains_) {
-        if (drain.is_on) set_draining(node, false);
+        if (drain.is_on && drain.is_wanted) set_draining(node, false);
     }
 }
 
@@ -227,7 +242,7 @@ void SimUser::next_wish() {
     if (dice < 30 && heavy->is_settled() && heavy->phase == AppModel::Phase::live) {
         return ask(*heavy, Ask::apply, changed_spec(heavy->acknowledged));
     }
-    if (live.empty() || (dice < 55 && live.size() + stopped.size() < kMostApps)) {
+    if (live.empty() || (dice < 55 && live.size() + stopped.size() < most_apps_)) {
         const std::string name = "app-" + std::to_string(++names_);
         AppModel& app = apps_[name];
         app.name = name;

@@ -86,6 +86,7 @@ private:
     void choose_loss_rule(ComponentSpec& component);
     void drain_one();
     void set_draining(const std::string& node, bool draining);
+    void ask_draining(const std::string& node);
     AppSpec new_spec(bool heavy);
     AppSpec changed_spec(const AppSpec& from);
     http::Request request(http::Method method, std::string path, std::string body = {}) const;
@@ -95,9 +96,12 @@ private:
     Rng rng_;
     std::map<std::string, AppModel> apps_;
     std::vector<std::string> nodes_;
+    std::size_t most_apps_;
     struct Drain {
-        bool is_on = false;
-        SimTime last{-1};  ///< when it was last wanted
+        bool is_on = false;  ///< or being asked for, or being taken back
+        bool is_wanted = false;
+        bool is_asked = false;  ///< a request is under way
+        SimTime last{-1};       ///< when it was last wanted
     };
     std::map<std::string, Drain> drains_;
     bool resting_ = false;

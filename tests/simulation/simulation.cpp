@@ -14,6 +14,8 @@ namespace icos::sim {
 namespace {
 
 constexpr SimTime kSettle = 12min;
+constexpr std::uint64_t kWholeOneIn = 20;
+constexpr std::int64_t kFewest = 6;  ///< every zone has a node
 
 class Run {
 public:
@@ -35,7 +37,7 @@ public:
         controller_.on_serving([this] { user_.check_list(); });
         continuum_.join_all();
         user_.begin();
-        if (settings_.faults) faults_.plan(60s, end);
+        if (settings_.faults) faults_.plan(60s, end, settings_.all_kinds);
         check_lists_until(end);
         world_.run_until(end);
 
@@ -108,10 +110,11 @@ private:
         result.syncs = continuum_.syncs().called;
         result.trace = world_.recent();
         result.command = fmt::format(
-            "icos-sim --seed {} --minutes {} --agents {}{}",
+            "icos-sim --seed {} --minutes {} --agents {}{}{}",
             settings_.seed,
             settings_.minutes,
             settings_.agents,
+            settings_.all_kinds ? "" : " --some-faults",
             settings_.ignore_sync.empty() ? "" : " --ignore-sync " + settings_.ignore_sync
         );
         return result;
@@ -127,6 +130,15 @@ private:
 };
 
 }  // namespace
+
+SimulationSettings vary(SimulationSettings settings) {
+    Rng rng = Rng(settings.seed).fork("size");
+    if (rng.one_in(kWholeOneIn)) return settings;
+    settings.agents = static_cast<unsigned>(rng.between(kFewest, 16));
+    settings.minutes = static_cast<unsigned>(rng.between(8, 24));
+    settings.all_kinds = rng.one_in(8);
+    return settings;
+}
 
 SimulationResult simulate(const SimulationSettings& settings) {
     configure_logging(LogSettings{LogLevel::error, LogFormat::text, settings.print_trace});

@@ -14,7 +14,12 @@ struct SimulationSettings {
     std::string ignore_sync{};  ///< name of the sync that does nothing
     bool print_trace = false;
     bool faults = true;
+    bool all_kinds = true;  ///< of faults; else a choice of them
 };
+
+/// The seed draws the size too: mostly a few nodes for some minutes and a choice of the faults, where each
+/// event meets more of the others; sometimes the whole, as the settings are without this.
+SimulationSettings vary(SimulationSettings settings);
 
 struct SimulationResult {
     bool ok = false;
