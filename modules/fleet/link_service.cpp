@@ -339,9 +339,16 @@ void LinkService::start(const LinkPtr& link, agent::Hello hello) {
     log_.info(
         "node connected", {{"node", link->name}, {"remote", link->remote}, {"protocol", hello.version}}
     );
-    if (listener_ != nullptr && !hello.accepted_digest.empty())
-        listener_->accepted(TargetId{link->node.value}, hello.accepted_digest, {});
+    // What the set does not name may still be there: it counts once it is known what there is.
+    link->accepted_at_hello = hello.accepted_digest;
+    const auto observed = observed_.find(link->node);
+    if (observed != observed_.end() && observed->second == hello.observed_digest) tell_hello_accepted(*link);
     tasks_.spawn("fleet.link.send", send_loop(link));
+}
+
+void LinkService::tell_hello_accepted(NodeLink& link) {
+    const std::string digest = std::exchange(link.accepted_at_hello, {});
+    if (listener_ != nullptr && !digest.empty()) listener_->accepted(TargetId{link.node.value}, digest, {});
 }
 
 void LinkService::ended(const LinkPtr& link) {
@@ -392,6 +399,8 @@ Task<> LinkService::send_loop(LinkPtr link) {
                 link->sync->resend(runtime_.boot() + kProblemRetry);
                 continue;
             }
+            // Whether the node gets it or not: what it holds is known again when it says so.
+            if (listener_ != nullptr) listener_->accepted(TargetId{link->node.value}, {}, {});
             co_await NodeLink::send(link, std::move(message), kSendTime);
         } else if (step.confirm) {
             std::string message = agent::encode(agent::Current{step.confirm->substr(0, agent::kShortDigest)});
@@ -496,6 +505,7 @@ void LinkService::handle_observed(NodeLink& link, const agent::Observed& observe
     known = observed.digest;
     if (listener_ != nullptr)
         listener_->observed(TargetId{link.node.value}, full, observed.upsert, observed.removed);
+    tell_hello_accepted(link);
 }
 
 void LinkService::offer(const TargetId& target, std::shared_ptr<const TargetPlan> plan) {

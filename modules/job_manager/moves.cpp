@@ -168,27 +168,37 @@ void JobService::settle_moves(App& app, Step& step) {
         const Node* node = topology->find(copy.node);
         return node != nullptr && view_of(copy, app.desired, node, {}).is_ready;
     };
-    for (const auto& [node, group] : moves) {
-        const bool is_done = std::all_of(group.begin(), group.end(), [&](const Move& move) {
-            return move.home == nullptr || is_ready(*move.home);
+    const auto has_changed_over = [&](const Move& move) {
+        return move.home == nullptr || is_ready(*move.home);
+    };
+    for (const auto& [node_id, group] : moves) {
+        const Node* node = topology->find(node_id);
+        const bool is_reached = node != nullptr && node->state != NodeState::lost;
+        // What works at neither place keeps nothing waiting, unless its node is away: then nobody knows.
+        const bool may_change_over = std::all_of(group.begin(), group.end(), [&](const Move& move) {
+            return has_changed_over(move) || (is_reached && !is_ready(*move.left));
         });
-        bool may_go = is_done;
+        bool may_go = may_change_over;
         for (const Move& move : group) {
-            if (!is_done) {
+            if (!may_change_over) {
                 move.left->superseded_at.reset();
                 move.left->left_at.reset();
-            } else if (!is_drained(app, *move.left)) {
+            } else if (has_changed_over(move) && !is_drained(app, *move.left)) {
                 may_go = false;
             }
         }
+        const bool is_done = std::all_of(group.begin(), group.end(), has_changed_over);
         // Never from a copy that is ready to one that is not.
         const bool returns = !is_done && std::all_of(group.begin(), group.end(), [&](const Move& move) {
             return move.home != nullptr && is_back(*move.left, *move.home, *topology) &&
                    (is_ready(*move.left) || !is_ready(*move.home));
         });
         for (const Move& move : group) {
-            if (may_go) start_removing(*move.left, step);
-            if (returns) take_back(app, *move.left, *move.home, step);
+            if (returns) {
+                take_back(app, *move.left, *move.home, step);
+            } else if (may_go && has_changed_over(move)) {
+                start_removing(*move.left, step);
+            }
         }
     }
 }

@@ -19,7 +19,7 @@ public:
     struct Rules {
         Duration patience{10 * 60'000};  ///< of a mass loss; afterwards one node every `pace`
         Duration pace{60'000};
-        Duration margin{10'000};  ///< after its lease, for an agent to stop what is exclusive
+        Duration margin{15'000};  ///< after its lease, for an agent to stop what is exclusive
     };
     explicit NodeLosses(Rules rules) : rules_(rules) {}
 

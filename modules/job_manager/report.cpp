@@ -37,8 +37,12 @@ bool differs_in_more_than_progress(const agent::ObservedPlacement& a, const agen
 }  // namespace
 
 void JobService::accepted(const TargetId& target, const std::string& digest, const std::string& problem) {
-    ++counters_.reports;
     const NodeId node{target.value};
+    if (digest.empty() && problem.empty()) {
+        targets_[node].accepted.clear();
+        return;
+    }
+    ++counters_.reports;
     Step step;
     Target& known = targets_[node];
     const bool is_news = known.problem != problem;

@@ -210,9 +210,15 @@ Task<Result<void>> Conversation::take_desired(Self self, Desired desired) {
     } else {
         node.reconciler->set_desired(node.log.set());
         node.reconciler->trust_desired();
-        node.reconciler->lease_confirmed();
+        // First what there is: a placement that the set no longer names may never have been reported.
+        if (const std::optional<Observed> step = self->observed_step()) {
+            const Result<void> sent = co_await control.write(encode(*step));
+            if (sent.has_error()) co_return sent.error();
+        }
     }
-    co_return co_await control.write(encode(answer));
+    Result<void> told = co_await control.write(encode(answer));
+    if (told.has_value() && accepted.has_value()) node.reconciler->lease_confirmed();
+    co_return told;
 }
 
 std::optional<Observed> Conversation::observed_step() {

@@ -67,6 +67,8 @@ std::string NodeRecords::text() const {
     for (const auto& [reference, id] : data_.images) images.emplace(reference, id);
     json::object ports;
     for (const auto& [key, port] : data_.ports) ports.emplace(key, port);
+    json::object exclusive;
+    for (const auto& [container, placement] : data_.exclusive) exclusive.emplace(container, placement);
     json::object needs;
     for (const auto& [placement, of] : data_.needs) {
         needs.emplace(
@@ -82,6 +84,7 @@ std::string NodeRecords::text() const {
         {"interrupted", to_array(data_.interrupted)},
         {"stopped", to_array(data_.stopped)},
         {"removing", to_array(data_.removing)},
+        {"exclusive", std::move(exclusive)},
         {"images", std::move(images)},
         {"ports", std::move(ports)},
         {"needs", std::move(needs)},
@@ -103,6 +106,12 @@ void NodeRecords::parse(const std::string& text) {
     data_.interrupted = to_set(object, "interrupted");
     data_.stopped = to_set(object, "stopped");
     data_.removing = to_set(object, "removing");
+    if (const json::value* exclusive = object.if_contains("exclusive");
+        exclusive != nullptr && exclusive->is_object()) {
+        for (const auto& [container, placement] : exclusive->get_object()) {
+            if (placement.is_string()) data_.exclusive[container] = placement.get_string().c_str();
+        }
+    }
     parse_needs(object);
     if (const json::value* images = object.if_contains("images"); images != nullptr && images->is_object()) {
         for (const auto& [reference, id] : images->get_object()) {
@@ -160,6 +169,20 @@ void NodeRecords::forget_ended_except(const std::set<std::string>& existing) {
         if (std::erase_if(*ids, [&](const std::string& id) { return !existing.contains(id); }) > 0)
             changed_ = true;
     }
+    const auto is_gone = [&](const auto& entry) { return !existing.contains(entry.first); };
+    if (std::erase_if(data_.exclusive, is_gone) > 0) changed_ = true;
+}
+
+std::vector<std::string> NodeRecords::exclusive_of(const std::string& placement) const {
+    std::vector<std::string> out;
+    for (const auto& [container, owner] : data_.exclusive) {
+        if (owner == placement) out.push_back(container);
+    }
+    return out;
+}
+
+void NodeRecords::add_exclusive(const std::string& placement, const std::string& container) {
+    if (data_.exclusive.try_emplace(container, placement).second) changed_ = true;
 }
 
 std::uint16_t NodeRecords::port_of(const std::string& key) const {

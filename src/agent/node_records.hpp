@@ -37,7 +37,11 @@ public:
     /// again when it holds again.
     bool was_interrupted(const std::string& container) const { return data_.interrupted.contains(container); }
     void set_interrupted(const std::string& container, bool interrupted);
-    /// Keeps the ended and interrupted ones among `existing` only.
+    /// Containers of a placement of which at most one copy may run: they have to end with the lease, even if
+    /// the engine cannot say which they are.
+    std::vector<std::string> exclusive_of(const std::string& placement) const;
+    void add_exclusive(const std::string& placement, const std::string& container);
+    /// Keeps the ended, interrupted and exclusive ones among `existing` only.
     void forget_ended_except(const std::set<std::string>& existing);
 
     /// Placements that were stopped on request: starting them again starts all of their containers.
@@ -71,6 +75,7 @@ private:
         std::set<std::string> interrupted;
         std::set<std::string> stopped;
         std::set<std::string> removing;
+        std::map<std::string, std::string> exclusive;  ///< container -> placement
         std::map<std::string, std::string> images;
         std::map<std::string, std::uint16_t> ports;
         struct Needs {

@@ -12,7 +12,7 @@ namespace {
 const Log kLog("agent.reconciler");
 constexpr Duration kDependencyRetry{10'000};
 /// For an agent that was started again to reach a controller, before what is exclusive is stopped.
-constexpr Duration kRestartGrace{10'000};
+constexpr Duration kRestartGrace{4'000};
 /// How often a held update looks whether its moment has come.
 constexpr Duration kMomentCheck{30'000};
 const Backoff::Settings kEngineRetry{Duration(500), Duration(15'000)};

@@ -8,7 +8,8 @@ namespace icos::agent {
 namespace {
 
 const Log kLog("agent.lease");
-/// The controller waits 10 s after the lease.
+/// The controller waits 15 s after the lease: time to be started again (2 s), for the grace of a restart,
+/// this one and an engine that does not answer.
 constexpr Duration kInterruptGrace{4'000};
 /// Between looks for what an engine started although it was told in time.
 constexpr Duration kInterruptPoll{2'000};

@@ -44,10 +44,13 @@ public:
     /// Asks the engine what there is of the unit.
     Task<Result<void>> look(std::shared_ptr<Unit> unit);
     /// Stops what runs of an exclusive placement, because the lease ended; beside whatever pass is under way.
+    /// If the engine does not do it in time, it is killed without it.
     Task<Result<void>> interrupt(PlacementId id, Duration grace);
 
 private:
     using UnitPtr = std::shared_ptr<Unit>;
+    Task<Result<void>> stop_running(PlacementId id, Duration grace);
+    Task<Result<void>> kill_running(PlacementId id, Error why);
     using PlanPtr = std::shared_ptr<const PlacementPlan>;
     struct Context {
         UnitPtr unit;

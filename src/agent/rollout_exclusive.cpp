@@ -13,6 +13,13 @@ constexpr Duration kStartMargin{3'000};
 /// A container that was up this long is restarted at once again.
 constexpr Duration kSteady{10'000};
 
+/// How much longer than the grace the engine may take to stop a container.
+constexpr Duration kEngineMargin{2'000};
+
+Task<> keep_result(std::shared_ptr<Result<void>> result, Task<Result<void>> work) {
+    *result = co_await std::move(work);
+}
+
 bool is_down(const ContainerState& container) {
     return container.state == "exited" || container.state == "dead";
 }
@@ -85,6 +92,33 @@ Task<Result<void>> Rollout::save_records() {
 }
 
 Task<Result<void>> Rollout::interrupt(PlacementId id, Duration grace) {
+    const auto stopped = std::make_shared<Result<void>>();
+    const bool is_in_time = co_await finish_within(
+        parts_.runtime, grace + kEngineMargin, keep_result(stopped, stop_running(id, grace))
+    );
+    if (is_in_time && stopped->has_value()) co_return Result<void>();
+    const Error why =
+        is_in_time ? stopped->error() : Error{engine_errc::unreachable, "the engine does not answer"};
+    co_return co_await kill_running(id, why);
+}
+
+/// What the engine does not stop in time: whoever gets it next will not wait.
+Task<Result<void>> Rollout::kill_running(PlacementId id, Error why) {
+    for (const std::string& container : parts_.records.exclusive_of(id.value)) {
+        if (parts_.lease.holds(parts_.runtime.boot())) break;
+        parts_.records.set_interrupted(container, true);
+        const Result<bool> killed = co_await parts_.engine.kill_processes(container);
+        if (killed.has_error()) co_return killed.error();
+        if (*killed)
+            kLog.warning(
+                "killed, because the lease ended and the engine did not stop it",
+                {{"container", container.substr(0, 12)}, {"reason", describe(why)}}
+            );
+    }
+    co_return co_await save_records();
+}
+
+Task<Result<void>> Rollout::stop_running(PlacementId id, Duration grace) {
     const Result<std::vector<ContainerState>> found =
         co_await parts_.engine.containers(placement_labels(id, parts_.target));
     if (found.has_error()) co_return found.error();

@@ -221,6 +221,10 @@ Task<Result<void>> Rollout::create_one(
 Task<Result<void>> Rollout::start_one(UnitPtr unit, std::string id) {
     const Slots::Ticket ticket = co_await slots_.take();
     // It may have waited for its turn.
+    if (unit->wanted && unit->wanted->exclusive) {
+        parts_.records.add_exclusive(unit->id.value, id);
+        co_await parts_.records.save();
+    }
     if (!may_start(*unit)) co_return Error{rollout_errc::lease_ended, "the node's lease has ended"};
     co_return co_await parts_.engine.start(std::move(id));
 }

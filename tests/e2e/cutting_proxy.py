@@ -71,8 +71,8 @@ async def serve(target):
                 asyncio.ensure_future(watch(state)),
             ]
             await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
-        except OSError:
-            pass
+        except (OSError, asyncio.CancelledError):
+            pass  # or the proxy ends
         finally:
             for task in work:
                 task.cancel()

@@ -54,7 +54,9 @@ start_proxy() { # port, target port: sets proxy_pid
     python3 "$root/tests/support/tcp_proxy.py" "$1" "$2" >>"$work/proxy.log" 2>&1 &
     proxy_pid=$!
     extra_pids+=("$proxy_pid")
+    eventually "the proxy listens" 20 is_open "$1"
 }
+is_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 icos() { "$bin/icos" --controller "unix://$work/controller/controller.sock" "$@"; }
 join_node() { # name, docker socket, token options…
     local name=$1 engine=$2; shift 2

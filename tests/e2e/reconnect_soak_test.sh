@@ -46,29 +46,37 @@ before=$(identity steady)
 least() { # process, command that prints a number of it
     for _ in 1 2 3 4 5 6 7 8 9 10; do "$2" "$1"; sleep 0.05; done | sort -n | head -n 1
 }
-pss() { awk '/^Pss:/ { print $2 }' "/proc/$1/smaps_rollup"; }
+# Its own memory: shares of libraries depend on who else runs.
+memory() { awk '/^Anonymous:/ { print $2 }' "/proc/$1/smaps_rollup"; }
 descriptors() { ls "/proc/$1/fd" | wc -l; }
 threads() { awk '/^Threads:/ { print $2 }' "/proc/$1/status"; }
-measure() { # prints PSS in KiB, descriptors, threads of a process
-    echo "$(least "$1" pss) $(least "$1" descriptors) $(least "$1" threads)"
+measure() { # prints memory in KiB, descriptors, threads of a process
+    echo "$(least "$1" memory) $(least "$1" descriptors) $(least "$1" threads)"
 }
 check "the first $warm_up reconnects" reached "$warm_up" 300
 agent_before=$(measure "$agent"); controller_before=$(measure "$controller_pid")
 check "$reconnects reconnects" reached "$reconnects" 600
-agent_after=$(measure "$agent"); controller_after=$(measure "$controller_pid")
 
-compare() { # name, before, after, KiB that it may have grown
-    local memory_before fds_before threads_before memory fds threads
-    read -r memory_before fds_before threads_before <<<"$2"
+fits() { # process, the most of memory, descriptors, threads: leaves in `now` what it has
+    now=$(measure "$1")
+    local memory fds threads
+    read -r memory fds threads <<<"$now"
+    [ "$memory" -le "$2" ] && [ "$fds" -le "$3" ] && [ "$threads" -le "$4" ]
+}
+compare() { # name, process, before, KiB that it may have grown
+    local memory fds threads now end=$((SECONDS + 30))
     read -r memory fds threads <<<"$3"
-    echo "     $1: PSS $memory_before -> $memory KiB, descriptors $fds_before -> $fds, threads $threads_before -> $threads"
-    check "$1: memory does not grow" test $((memory - memory_before)) -le "$4"
-    check "$1: descriptors do not grow" test "$fds" -le "$fds_before"
-    check "$1: threads do not grow" test "$threads" -le "$threads_before"
+    # What was lost stays lost; what is only under way is over soon.
+    # A few more descriptors are no loss either: a read beside another opens the database once more, and keeps it.
+    fds=$((fds + 4))
+    until fits "$2" $((memory + $4)) "$fds" "$threads" || [ $SECONDS -ge $end ]; do sleep 0.5; done
+    if fits "$2" $((memory + $4)) "$fds" "$threads"; then ok "$1: memory, descriptors and threads do not grow"
+    else fail "$1: memory, descriptors and threads do not grow" "KiB, descriptors, threads: $3 -> $now"; fi
+    echo "     $1: KiB, descriptors, threads: $3 -> $now"
 }
 # 1 KiB lost by each reconnect would be three times what is allowed to the agent. The controller records an event of each, and caches pages of its database.
-compare agent "$agent_before" "$agent_after" 512
-compare controller "$controller_before" "$controller_after" 1024
+compare agent "$agent" "$agent_before" 512
+compare controller "$controller_pid" "$controller_before" 1024
 equal "nothing was restarted" "$before" "$(identity steady)"
 kill "$proxy_pid"; wait "$proxy_pid" 2>/dev/null
 echo "     $(tail -n 1 "$work/proxy.out") connections"

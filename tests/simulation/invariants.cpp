@@ -12,6 +12,8 @@
 namespace icos::sim {
 namespace {
 
+constexpr int kKilled = 137;  ///< by the fault that kills a container
+
 /// Below the lease of 30 s: the clocks of lease and of this check start at different ends of the wire.
 constexpr SimTime kMaybeLost = 20s;
 constexpr SimTime kHeardOf = 7s;      ///< a link that idles is heard of more often
@@ -112,11 +114,22 @@ void Invariants::on_container(SimNode& node, const SimEngine::Change& change) {
         case Act::restarted_by_engine:
             on_start(node, container);
             break;
-        case Act::renamed:
         case Act::died:
+            on_death(node, container);
+            break;
+        case Act::renamed:
         case Act::health:
         case Act::lost_power:
             break;
+    }
+}
+
+/// An update whose container dies before it took over is taken back, by the agent alone.
+void Invariants::on_death(SimNode& node, const SimContainer& container) {
+    if (container.stopped_by_hand) return;
+    for (const auto& [id, other] : node.engine().containers()) {
+        if (replica_of(other) == replica_of(container) && other.revision != container.revision)
+            taken_back_.insert({app_of(container), component_of(container), container.revision});
     }
 }
 
@@ -369,9 +382,12 @@ void Invariants::check_settled(
                 const bool same = container->revision == std::to_string(component.revision);
                 const std::string& state = container->state.state;
                 bool right = same && container->is_healthy();
+                if (taken_back_.contains({name, component.name, std::to_string(component.revision)}))
+                    right = container->is_healthy();
                 if (component.image == "crash" || component.image == "sick") right = same;
                 if (component.image == "job")
-                    right = same && state == "exited" && container->state.exit_code == 0;
+                    right = same && state == "exited" &&
+                            (container->state.exit_code == 0 || container->state.exit_code == kKilled);
                 if (!app.running) right = same && !container->is_up();
                 // A stop that came amid an update leaves both revisions, stopped: the start goes on with it.
                 if (!app.running && !same && !container->is_up()) continue;

@@ -10,6 +10,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -60,6 +61,7 @@ private:
     void on_container(SimNode& node, const SimEngine::Change& change);
     const ComponentSpec* spec_of(const SimContainer& container) const;
     void on_start(SimNode& node, const SimContainer& container);
+    void on_death(SimNode& node, const SimContainer& container);
     void check_home(SimNode& node, const SimContainer& container, const ComponentSpec& spec);
     void on_end_by_agent(SimNode& node, const SimContainer& container, const std::string& word);
     /// Another node has, or had a moment ago, a copy of the same service of the same replica.
@@ -86,8 +88,10 @@ private:
     };
     std::map<std::string, Home> homes_;  ///< replica of a service -> where it was made last
     MassLoss mass_loss_;
-    std::map<std::string, SimTime> started_;     ///< container -> virtual time of its last start
-    std::set<std::string> ended_for_no_reason_;  ///< "node placement revision"
+    std::map<std::string, SimTime> started_;  ///< container -> virtual time of its last start
+    using Update = std::tuple<std::string, std::string, std::string>;  ///< application, component, revision
+    std::set<Update> taken_back_;                                      ///< at least by one node
+    std::set<std::string> ended_for_no_reason_;                        ///< "node placement revision"
 };
 
 /// Application and component of a container, by its labels.

@@ -34,10 +34,11 @@ void LeaseModel::expire(Lease& lease) const {
     if (!lease.is_held) lease.ended_at = world_.now();
 }
 
-void LeaseModel::answered(const std::string& node, SimTime sent) {
+void LeaseModel::answered(const std::string& node, SimTime sent, bool is_first) {
     Lease& lease = leases_[node];
     expire(lease);
     lease.end = std::max(lease.end, sent + kLease);
+    if (is_first) lease.sure_end = std::max(lease.sure_end, sent + kLease);
 }
 
 void LeaseModel::agreed(const std::string& node) {
@@ -47,13 +48,16 @@ void LeaseModel::agreed(const std::string& node) {
 }
 
 void LeaseModel::on_agent_start(const std::string& node) {
-    leases_[node] = Lease{SimTime{}, false, world_.now()};
+    leases_[node] = Lease{SimTime{}, SimTime{}, false, world_.now()};
 }
 
 void LeaseModel::on_sent(const SimNetwork::SentFrame& frame) {
     if (frame.to_host != kControllerHost || frame.bytes.size() < kHeader) return;
     if (type_of(frame.bytes) == kPing) {
-        pings_[{frame.connection, std::string(frame.bytes.substr(kHeader))}] = world_.now();
+        // The link pings too when it is quiet, which renews no lease: of two on their way, one does.
+        const auto other = pings_.lower_bound({frame.connection, {}});
+        const bool is_first = other == pings_.end() || other->first.first != frame.connection;
+        pings_[{frame.connection, std::string(frame.bytes.substr(kHeader))}] = {world_.now(), is_first};
         return;
     }
     const std::string message = message_of(frame.bytes);
@@ -67,12 +71,12 @@ void LeaseModel::on_delivered(const SimNetwork::SentFrame& frame) {
     if (type_of(frame.bytes) == kPong) {
         const auto sent = pings_.find({frame.connection, std::string(frame.bytes.substr(kHeader))});
         if (sent == pings_.end()) return;
-        answered(frame.to_host, sent->second);
+        answered(frame.to_host, sent->second.at, sent->second.is_first);
         pings_.erase(sent);
         return;
     }
     const std::string message = message_of(frame.bytes);
-    if (message == "welcome") answered(frame.to_host, hellos_[frame.connection]);
+    if (message == "welcome") answered(frame.to_host, hellos_[frame.connection], true);
     if (message == "current") agreed(frame.to_host);
 }
 
@@ -86,7 +90,7 @@ bool LeaseModel::may_end(const std::string& node) const {
     const auto found = leases_.find(node);
     if (found == leases_.end()) return true;
     const Lease& lease = found->second;
-    return !lease.is_held || world_.now() >= lease.end || world_.now() - lease.ended_at < kStop;
+    return !lease.is_held || world_.now() >= lease.sure_end || world_.now() - lease.ended_at < kStop;
 }
 
 }  // namespace icos::sim

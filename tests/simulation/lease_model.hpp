@@ -28,18 +28,23 @@ public:
 
 private:
     struct Lease {
-        SimTime end{};
+        SimTime end{};         ///< not later than this
+        SimTime sure_end{};    ///< not before this
         bool is_held = false;  ///< agreed on since it last ended
         SimTime ended_at{};    ///< when it was last seen without one
     };
-    void answered(const std::string& node, SimTime sent);
+    void answered(const std::string& node, SimTime sent, bool is_first);
     void agreed(const std::string& node);
     void expire(Lease& lease) const;
 
     World& world_;
     std::map<std::string, Lease> leases_;
-    std::map<std::uint64_t, SimTime> hellos_;                         ///< by connection
-    std::map<std::pair<std::uint64_t, std::string>, SimTime> pings_;  ///< by connection and nonce
+    std::map<std::uint64_t, SimTime> hellos_;  ///< by connection
+    struct Ping {
+        SimTime at{};
+        bool is_first = false;  ///< no other was on its way
+    };
+    std::map<std::pair<std::uint64_t, std::string>, Ping> pings_;  ///< by connection and nonce
 };
 
 }  // namespace icos::sim

@@ -256,6 +256,14 @@ Result<void> SimEngine::stop(const std::string& id) {
     return {};
 }
 
+bool SimEngine::kill_processes(const std::string& id) {
+    SimContainer* container = find(id);
+    if (container == nullptr || container->state.state != "running") return false;
+    tell(Act::stopped, *container, true);
+    ended(*container, 137);
+    return true;
+}
+
 Result<void> SimEngine::remove(const std::string& id) {
     SimContainer* container = find(id);
     if (container == nullptr) return {};

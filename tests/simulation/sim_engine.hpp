@@ -106,6 +106,7 @@ private:
     Result<void> start(const std::string& id);
     Result<void> stop(const std::string& id);
     Result<void> remove(const std::string& id);
+    bool kill_processes(const std::string& id);
     Result<void> may_start(const SimContainer& container) const;
     void run(SimContainer& container, Act act, bool by_agent);
     void ended(SimContainer& container, int exit_code);
@@ -147,6 +148,7 @@ public:
     Task<Result<std::string>> create_container(std::string name, boost::json::object body) override;
     Task<Result<void>> start(std::string id) override;
     Task<Result<void>> stop(std::string id, Duration grace) override;
+    Task<Result<bool>> kill_processes(std::string id) override;
     Task<Result<void>> remove_container(std::string id) override;
     Task<Result<void>> rename(std::string id, std::string name) override;
     Task<Result<void>> put_archive(std::string id, std::string path, std::string tar) override;

@@ -125,6 +125,12 @@ Task<Result<void>> SimEngineClient::stop(std::string id, Duration grace) {
     co_return stopped;
 }
 
+Task<Result<bool>> SimEngineClient::kill_processes(std::string id) {
+    if (process_.dead()) co_return false;
+    co_await process_.pause(std::chrono::milliseconds(engine_.rng_.between(2, 40)));
+    co_return !process_.dead() && engine_.kill_processes(id);
+}
+
 Task<Result<void>> SimEngineClient::remove_container(std::string id) {
     const Result<void> entered = co_await enter();
     if (entered.has_error()) co_return entered;

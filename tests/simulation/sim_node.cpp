@@ -10,7 +10,7 @@ namespace icos::sim {
 namespace {
 
 constexpr const char* kStateDirectory = "state";
-constexpr SimTime kServiceManager = 15s;
+constexpr SimTime kServiceManager = 2s;
 
 class SimDialer final : public agent::Dialer {
 public:

@@ -43,6 +43,7 @@ bool is_worth_repeating(unsigned status) {
 bool AppModel::has_reason_to_end(const std::string& component, const std::string& revision, SimTime started)
     const {
     if (phase != Phase::live || !running || last_stop >= started) return true;
+    if (asking && (asking->what == Ask::stop || asking->what == Ask::remove)) return true;
     const auto differs = [&](const AppSpec& spec) {
         const ComponentSpec* wanted = spec.find(component);
         return wanted == nullptr || std::to_string(wanted->revision) != revision;

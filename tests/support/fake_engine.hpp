@@ -91,6 +91,7 @@ public:
     Task<Result<std::string>> create_container(std::string name, boost::json::object body) override;
     Task<Result<void>> start(std::string id) override;
     Task<Result<void>> stop(std::string id, Duration grace) override;
+    Task<Result<bool>> kill_processes(std::string id) override;
     Task<Result<void>> remove_container(std::string id) override;
     Task<Result<void>> rename(std::string id, std::string name) override;
     Task<Result<void>> put_archive(std::string id, std::string path, std::string tar) override;

@@ -137,6 +137,9 @@ public:
     ) = 0;  ///< -> id
     virtual Task<Result<void>> start(std::string id) = 0;
     virtual Task<Result<void>> stop(std::string id, Duration grace) = 0;  ///< already stopped is fine
+    /// Kills the processes of a container without the engine's help, for when it does not answer and the
+    /// container must not go on. False: there are none, or they are not this machine's to see.
+    virtual Task<Result<bool>> kill_processes(std::string id) = 0;
     virtual Task<Result<void>> remove_container(std::string id
     ) = 0;  ///< kills it if it runs; anonymous volumes too; absent is fine
     virtual Task<Result<void>> rename(std::string id, std::string name) = 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "icos/agent/docker_engine.hpp"
 
+#include "agent/engine/control_group.hpp"
 #include "agent/engine/docker_api.hpp"
 #include "agent/engine/docker_pull.hpp"
 #include "agent/engine/docker_streams.hpp"
@@ -76,7 +77,7 @@ Task<> inspect_some(std::shared_ptr<DockerApi> api, std::shared_ptr<Inspection> 
 class DockerEngine final : public Engine {
 public:
     DockerEngine(Runtime& runtime, std::string socket)
-        : api_(std::make_shared<DockerApi>(runtime, std::move(socket))) {}
+        : runtime_(runtime), api_(std::make_shared<DockerApi>(runtime, std::move(socket))) {}
 
     Task<Result<EngineInfo>> info() override;
     Task<Result<std::vector<ContainerState>>> containers(LabelMap labels) override;
@@ -86,6 +87,7 @@ public:
     Task<Result<std::string>> create_container(std::string name, boost::json::object body) override;
     Task<Result<void>> start(std::string id) override;
     Task<Result<void>> stop(std::string id, Duration grace) override;
+    Task<Result<bool>> kill_processes(std::string id) override;
     Task<Result<void>> remove_container(std::string id) override;
     Task<Result<void>> rename(std::string id, std::string name) override;
     Task<Result<void>> put_archive(std::string id, std::string path, std::string tar) override;
@@ -118,6 +120,7 @@ public:
 private:
     /// A call whose answer matters only as success or failure.
     Task<Result<void>> act(ApiCall call);
+    Runtime& runtime_;
     std::shared_ptr<DockerApi> api_;
 };
 
@@ -197,6 +200,21 @@ Task<Result<void>> DockerEngine::stop(std::string id, Duration grace) {
     call.doing = "stop " + quoted("container", id);
     call.deadline = grace + kSlow;
     return act(std::move(call));
+}
+
+Task<Result<bool>> DockerEngine::kill_processes(std::string id) {
+    constexpr int kRounds = 50;
+    constexpr Duration kPause{20};
+    bool is_any = false;
+    for (int round = 0; round < kRounds; ++round) {
+        auto work = [id] { return kill_control_group("/proc", id); };
+        const Result<std::size_t> killed = co_await offload(runtime_, Pool::blocking, std::move(work));
+        if (killed.has_error()) co_return killed.error();
+        if (*killed == 0) co_return is_any;
+        is_any = true;
+        co_await sleep_for(runtime_, kPause);
+    }
+    co_return Error{engine_errc::failed, "the processes of " + quoted("container", id) + " do not end"};
 }
 
 Task<Result<void>> DockerEngine::remove_container(std::string id) {

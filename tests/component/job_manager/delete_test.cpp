@@ -166,6 +166,30 @@ TEST_CASE("the acceptance of an older plan confirms nothing", "[job_manager]") {
     CHECK(get_status(world) == 404);
 }
 
+TEST_CASE("a plan that went out may have been taken although nobody said so", "[job_manager]") {
+    World world;
+    world.fleet().set({ready_node("edge-1")});
+    world.apply("hello", hello());
+    REQUIRE(world.apply("other", worker("other", "memory: 1Gi")).status == 201);
+    world.send(http::Method::del, "/api/v1/apps/other");
+    const std::string without = world.fleet().digest("edge-1");
+    world.fleet().accept("edge-1");
+    world.settle();
+    REQUIRE(world.send(http::Method::get, "/api/v1/apps/other").status == 404);
+
+    // It goes out with the application, the answer is lost, and the next plan is the one before again.
+    REQUIRE(world.apply("other", worker("other", "memory: 1Gi")).status == 201);
+    static_cast<ExecutorListener&>(*world.listener()).accepted(TargetId{"node-edge-1"}, {}, {});
+    world.send(http::Method::del, "/api/v1/apps/other");
+    world.settle();
+    REQUIRE(world.fleet().digest("edge-1") == without);
+    CHECK(world.send(http::Method::get, "/api/v1/apps/other").status == 200);
+
+    world.fleet().accept("edge-1");
+    world.settle();
+    CHECK(world.send(http::Method::get, "/api/v1/apps/other").status == 404);
+}
+
 TEST_CASE("an application cannot be applied, stopped or started while it is being deleted", "[job_manager]") {
     World world;
     run_hello(world);

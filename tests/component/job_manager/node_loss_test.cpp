@@ -177,7 +177,7 @@ TEST_CASE(
     nodes[0].keeps_lease = true;
 
     world.fleet().set(nodes);
-    world.run_time().advance(std::chrono::seconds(9));
+    world.run_time().advance(std::chrono::seconds(14));
     CHECK(where(world).empty());
     world.run_time().advance(std::chrono::seconds(3));
     const std::string successor = where(world);
@@ -198,7 +198,7 @@ TEST_CASE("a controller that starts grants a lost node's lease in full first", "
     nodes[0].keeps_lease = true;
     world.fleet().set(nodes);
     world.reboot();
-    world.run_time().advance(std::chrono::seconds(38));
+    world.run_time().advance(std::chrono::seconds(43));
     CHECK(where(world).empty());
     world.run_time().advance(std::chrono::seconds(4));
     CHECK_FALSE(where(world).empty());
@@ -339,6 +339,41 @@ TEST_CASE("a drain that is called off keeps the copy that runs", "[job_manager][
     world.run_all(successor);
 
     CHECK(copies(world, "job") == "edge-1 running");
+}
+
+TEST_CASE("what works nowhere keeps no other component from moving", "[job_manager][loss]") {
+    World world;
+    run_on_first(world, "hello", hello());
+    const auto report = [&world](const std::string& node) {
+        world.fleet().accept(node);
+        world.fleet().report(
+            node,
+            {world.seen(world.desired(node, "web")),
+             world.seen(world.desired(node, "api"), agent::PlacementState::failed)},
+            {},
+            true
+        );
+        world.settle();
+    };
+    report("edge-1");
+    auto nodes = draining_first();
+    nodes[2].cordoned = true;
+    world.fleet().set(nodes);
+    world.settle();
+    const std::string successor = where(world);
+    REQUIRE(successor == "edge-2");
+    CHECK(world.fleet().plan("edge-1").size() == 2);
+
+    report(successor);
+
+    CHECK(world.fleet().plan("edge-1").size() == 1);
+    CHECK(world.desired("edge-1", "api").component == "api");
+    // The reason to move is gone: it is kept where it was.
+    world.fleet().set(three());
+    world.settle();
+    CHECK(world.fleet().plan("edge-1").size() == 1);
+    CHECK(world.fleet().plan(successor).size() == 1);
+    CHECK(world.desired(successor, "web").component == "web");
 }
 
 TEST_CASE("components that left a node together return together", "[job_manager][loss]") {

@@ -5,7 +5,6 @@
 
 #include <catch2/catch.hpp>
 
-#include <cerrno>
 #include <stdexcept>
 #include <sys/resource.h>
 
@@ -126,11 +125,16 @@ TEST_CASE("a thousand connections leave nothing behind", "[relay]") {
     CHECK(world.relay->counters().accepted == 1'000);
 }
 
+// A sanitizer needs descriptors for its own checks: without them it reports what it could not look at.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define ICOS_TEST_SANITIZED
+#endif
+#endif
+#ifndef ICOS_TEST_SANITIZED
+
 Task<> run_out(RelayWorld* world, std::uint16_t port) {
     Peer client(world->runtime, port);
-    // UndefinedBehaviorSanitizer reads about a type it has not met through a pipe, so it has to meet this one
-    // now.
-    CHECK_FALSE(boost::system::error_code(EMFILE, boost::system::system_category()).message().empty());
     {
         const DescriptorLimit limit(1);
         co_await eventually(&world->runtime, [world] {
@@ -153,6 +157,8 @@ TEST_CASE("without free descriptors clients wait, and are served when there are 
     CHECK(world.relay->counters().accept_failures < 100);
     CHECK(world.relay->counters().refused_at_limit == 0);
 }
+
+#endif
 
 }  // namespace
 }  // namespace icos::agent::test

@@ -156,8 +156,33 @@ TEST_CASE("an agent that was killed and cannot reach a controller stops it soon"
     world.set_connected(false);
     world.restart_agent();
     CHECK(world.running().size() == 1);
-    world.pass(15 * kSecond);
+    world.pass(10 * kSecond);
     CHECK(world.running().empty());
+}
+
+TEST_CASE("what the engine does not stop when the lease ends is killed without it", "[agent][lease]") {
+    AgentWorld world;
+    world.start_agent();
+    world.want({exclusive(), make_placement("p2", "d2", {{"db"}})});
+    REQUIRE(world.running().size() == 2);
+    world.engine.available = false;
+    world.set_connected(false);
+    SECTION("the agent has known it all along") {
+        world.pass(44 * kSecond);
+    }
+    SECTION("the agent was killed meanwhile") {
+        world.pass(20 * kSecond);
+        world.restart_agent();
+        world.pass(12 * kSecond);
+    }
+    CHECK(world.engine.names("running") == std::vector<std::string>{"icos-hello-p2-0-db-1"});
+
+    world.engine.available = true;
+    world.pass(std::chrono::minutes(2));
+    CHECK(world.engine.names("running") == std::vector<std::string>{"icos-hello-p2-0-db-1"});
+    world.set_connected(true);
+    world.pass(40 * kSecond);
+    CHECK(world.running().size() == 2);
 }
 
 TEST_CASE(

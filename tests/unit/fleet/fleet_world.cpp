@@ -39,6 +39,10 @@ Result<std::string> NumberedAuthority::issue(
 void RecordingListener::accepted(
     const TargetId& target, const std::string& digest, const std::string& problem
 ) {
+    if (digest.empty() && problem.empty()) {
+        ++unknowns;
+        return;
+    }
     accepted_digests.emplace_back(target, digest);
     if (!problem.empty()) problems.push_back(problem);
 }

@@ -48,6 +48,7 @@ struct RecordingListener final : ExecutorListener {
         std::vector<PlacementId> removed;
     };
     std::vector<std::pair<TargetId, std::string>> accepted_digests;
+    int unknowns = 0;  ///< times it was told that it is not known what the target holds
     std::vector<std::string> problems;
     std::vector<Observed> reports;
     int topology_changes = 0;

@@ -71,7 +71,9 @@ TEST_CASE("the desired set goes out whole once, then in steps", "[fleet][link]")
     FakeAgent agent(world, "edge-1");
     agent.hello.accepted_digest = "the set of long ago";
     agent.say_hello();
+    agent.say(agent::encode(agent::Observed{"", "d1", {}, {}}));
     REQUIRE(agent.desired().size() == 1);
+    CHECK(world.listener.unknowns == 1);
     CHECK(agent.desired().at(0).base.empty());
     CHECK(agent.desired().at(0).digest == first->digest);
 
@@ -102,11 +104,43 @@ TEST_CASE("a node that has the set already is not sent it again", "[fleet][link]
     agent.hello.accepted_digest = current->digest;
 
     agent.say_hello();
+    agent.say(agent::encode(agent::Observed{"", "d1", {}, {}}));
     world.executor().offer(TargetId{id.value}, current);
     world.runtime.advance(Duration{1000});
 
     CHECK(agent.desired().empty());
     CHECK(world.listener.accepted_digests.size() == 1);
+    CHECK(world.listener.unknowns == 0);
+}
+
+TEST_CASE("what a node holds counts once it is known what there is on it", "[fleet][link]") {
+    FleetWorld world;
+    world.start();
+    world.join_node("edge-1");
+    const auto hold = [&world](const std::string& observed_digest) {
+        auto agent = std::make_unique<FakeAgent>(world, "edge-1");
+        agent->hello.accepted_digest = "held";
+        agent->hello.observed_digest = observed_digest;
+        agent->say_hello();
+        return agent;
+    };
+    {
+        const auto agent = hold("d1");
+        CHECK(world.listener.accepted_digests.empty());
+        agent->say(agent::encode(agent::Observed{"", "d1", {}, {}}));
+        CHECK(world.listener.reports.size() == 1);
+        CHECK(world.listener.accepted_digests.size() == 1);
+    }
+    SECTION("the same as before: at once") {
+        const auto agent = hold("d1");
+        CHECK(world.listener.accepted_digests.size() == 2);
+    }
+    SECTION("something else by now: with its report") {
+        const auto agent = hold("d2");
+        CHECK(world.listener.accepted_digests.size() == 1);
+        agent->say(agent::encode(agent::Observed{"d1", "d2", {}, {}}));
+        CHECK(world.listener.accepted_digests.size() == 2);
+    }
 }
 
 TEST_CASE("a node that asks for it gets the whole desired set", "[fleet][link]") {
