@@ -168,6 +168,11 @@ void JobService::settle_moves(App& app, Step& step) {
         const Node* node = topology->find(copy.node);
         return node != nullptr && view_of(copy, app.desired, node, {}).is_ready;
     };
+    // Never from a copy that is ready to one that is not; what its node does not say may be ready.
+    const auto is_known_not_ready = [&](const Placement& copy) {
+        const Node* node = topology->find(copy.node);
+        return node != nullptr && node->state == NodeState::ready && !is_ready(copy);
+    };
     const auto has_changed_over = [&](const Move& move) {
         return move.home == nullptr || is_ready(*move.home);
     };
@@ -188,10 +193,9 @@ void JobService::settle_moves(App& app, Step& step) {
             }
         }
         const bool is_done = std::all_of(group.begin(), group.end(), has_changed_over);
-        // Never from a copy that is ready to one that is not.
         const bool returns = !is_done && std::all_of(group.begin(), group.end(), [&](const Move& move) {
             return move.home != nullptr && is_back(*move.left, *move.home, *topology) &&
-                   (is_ready(*move.left) || !is_ready(*move.home));
+                   (is_ready(*move.left) || is_known_not_ready(*move.home));
         });
         for (const Move& move : group) {
             if (returns) {

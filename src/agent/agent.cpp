@@ -48,6 +48,7 @@ struct Agent::Impl : std::enable_shared_from_this<Agent::Impl> {
 
     using Self = std::shared_ptr<Impl>;
     static Task<Result<void>> start(Self self);
+    static Task<Result<void>> begin(Self self);
     static Task<> stop(Self self, Duration deadline);
     static Task<> keep_link(Self self);
     static Task<> refresh_facts(Self self);
@@ -69,6 +70,7 @@ struct Agent::Impl : std::enable_shared_from_this<Agent::Impl> {
     std::shared_ptr<DiskWatch> disks;
     std::shared_ptr<NodeState> node;
     std::uint64_t secrets_lost = 0;
+    bool is_starting = false;
     bool is_stopping = false;
     std::uint64_t dials = 0;
     std::uint64_t dial_failures = 0;
@@ -131,6 +133,14 @@ Task<Result<void>> Agent::Impl::open_state(Self self) {
 }
 
 Task<Result<void>> Agent::Impl::start(Self self) {
+    self->is_starting = true;
+    Result<void> started = co_await begin(self);
+    self->is_starting = false;
+    self->node->changed.notify();
+    co_return started;
+}
+
+Task<Result<void>> Agent::Impl::begin(Self self) {
     NodeState& node = *self->node;
     Result<void> opened = co_await open_state(self);
     if (opened.has_error()) co_return opened;
@@ -152,6 +162,7 @@ Task<Result<void>> Agent::Impl::start(Self self) {
     settings.engine_changed = [weak] {
         if (const Self alive = weak.lock()) alive->take_facts(alive->node->facts);
     };
+    if (self->is_stopping) co_return Error{errc::cancelled, "the agent is stopped while it starts"};
     node.reconciler = std::make_shared<Reconciler>(
         self->runtime, node.engine, self->relay, self->records, self->secrets, std::move(settings)
     );
@@ -163,6 +174,7 @@ Task<Result<void>> Agent::Impl::start(Self self) {
 
     Facts facts = co_await read_facts(self);
     self->take_facts(std::move(facts));
+    if (self->is_stopping) co_return Result<void>();
     self->tasks.spawn("agent.facts", refresh_facts(self));
     self->tasks.spawn("agent.disks", watch_disks(self));
     self->tasks.spawn("agent.clock", watch_clock(self));
@@ -244,6 +256,10 @@ Task<> Agent::Impl::stop(Self self, Duration deadline) {
     // Nobody stops what is exclusive when the lease ends from here on: either the controller knows that, or
     // it is stopped now.
     self->is_stopping = true;
+    const BootTime patience = self->runtime.boot() + deadline / 4;
+    while (self->is_starting && self->runtime.boot() < patience) {
+        co_await self->node->changed.wait_for(std::chrono::ceil<Duration>(patience - self->runtime.boot()));
+    }
     if (self->node->reconciler && self->node->reconciler->has_exclusive()) {
         bool is_known = false;
         if (const auto conversation = self->node->conversation.lock())

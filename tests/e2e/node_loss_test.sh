@@ -91,6 +91,22 @@ eventually "a drain moves what may move" 40 runs single "edge-1 running"
 contains "the node is shown as draining" draining "$(icos get nodes)"
 check "uncordon ends the drain" icos node uncordon edge-2
 eventually "the node takes placements again" 10 state_is edge-2 ready
+
+# Cut off, with an engine that does not answer: the agent ends what may run at most once without it.
+process=$(docker_ inspect -f '{{.State.Pid}}' "$(docker_ ps -q --filter label=app.icos.eu/name=single)")
+engine_pid=$(cat "$work"/docker/dockerd.pid)
+kill -STOP "$proxy_pid" "$engine_pid"
+eventually "without its engine the cut-off node ends it too" 40 eval '! kill -0 "$process"'
+eventually "and it runs on the other node" 30 runs single "edge-1 removing, edge-2 running"
+kill -CONT "$engine_pid" "$proxy_pid"
+eventually "the node is back again" 60 state_is edge-1 ready
+eventually "with one copy" 30 runs single "edge-2 running"
+equal "which is not on the node that returned" 0 "$(running_on "$socket" single)"
+contains "the agent said what it did" "killed, because the lease ended" "$(cat "$work/edge-1.log")"
+check "drain the node that has it" icos node drain edge-2
+eventually "it goes back" 40 runs single "edge-1 running"
+check "uncordon" icos node uncordon edge-2
+eventually "the node takes placements" 10 state_is edge-2 ready
 check "drain the other" icos node drain edge-1
 eventually "a drain moves without a gap" 30 runs job "edge-2 running"
 eventually "an exclusive component is stopped here, then started there" 40 runs single "edge-2 running"

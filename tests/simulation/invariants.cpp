@@ -110,6 +110,7 @@ void Invariants::on_container(SimNode& node, const SimEngine::Change& change) {
             break;
         case Act::removed:
             on_end_by_agent(node, container, "removed");
+            on_removed(node, container);
             break;
         case Act::restarted_by_engine:
             on_start(node, container);
@@ -130,6 +131,18 @@ void Invariants::on_death(SimNode& node, const SimContainer& container) {
     for (const auto& [id, other] : node.engine().containers()) {
         if (replica_of(other) == replica_of(container) && other.revision != container.revision)
             taken_back_.insert({app_of(container), component_of(container), container.revision});
+    }
+}
+
+/// A copy that goes for another one, which was there before, was not the home after all.
+void Invariants::on_removed(SimNode& node, const SimContainer& container) {
+    const auto home = homes_.find(replica_of(container));
+    if (home == homes_.end() || home->second.node != node.name()) return;
+    for (SimNode* place : nodes_) {
+        if (place == &node) continue;
+        for (const auto& [id, other] : place->engine().containers()) {
+            if (replica_of(other) == replica_of(container)) home->second = Home{place->name(), world_.now()};
+        }
     }
 }
 

@@ -61,6 +61,7 @@ private:
     void on_container(SimNode& node, const SimEngine::Change& change);
     const ComponentSpec* spec_of(const SimContainer& container) const;
     void on_start(SimNode& node, const SimContainer& container);
+    void on_removed(SimNode& node, const SimContainer& container);
     void on_death(SimNode& node, const SimContainer& container);
     void check_home(SimNode& node, const SimContainer& container, const ComponentSpec& spec);
     void on_end_by_agent(SimNode& node, const SimContainer& container, const std::string& word);

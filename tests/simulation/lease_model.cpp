@@ -10,6 +10,8 @@ namespace icos::sim {
 namespace {
 
 constexpr SimTime kLease = 30s;
+/// Of the lease's pings. The link pings too when it is quiet, which renews no lease and looks the same.
+constexpr SimTime kBetweenPings = 5s;
 /// A stop that an agent asked for goes on for so long at most: its grace, and the slowest engine.
 constexpr SimTime kStop = 15s;
 constexpr std::size_t kHeader = 8;
@@ -38,7 +40,7 @@ void LeaseModel::answered(const std::string& node, SimTime sent, bool is_first) 
     Lease& lease = leases_[node];
     expire(lease);
     lease.end = std::max(lease.end, sent + kLease);
-    if (is_first) lease.sure_end = std::max(lease.sure_end, sent + kLease);
+    if (is_first) lease.sure_end = std::max(lease.sure_end, sent + kLease - kBetweenPings);
 }
 
 void LeaseModel::agreed(const std::string& node) {
@@ -54,7 +56,7 @@ void LeaseModel::on_agent_start(const std::string& node) {
 void LeaseModel::on_sent(const SimNetwork::SentFrame& frame) {
     if (frame.to_host != kControllerHost || frame.bytes.size() < kHeader) return;
     if (type_of(frame.bytes) == kPing) {
-        // The link pings too when it is quiet, which renews no lease: of two on their way, one does.
+        // Of two on their way, one may be the link's.
         const auto other = pings_.lower_bound({frame.connection, {}});
         const bool is_first = other == pings_.end() || other->first.first != frame.connection;
         pings_[{frame.connection, std::string(frame.bytes.substr(kHeader))}] = {world_.now(), is_first};

@@ -140,7 +140,7 @@ AgentWorld::~AgentWorld() {
     runtime.run_until_idle();
 }
 
-void AgentWorld::start_agent() {
+void AgentWorld::make_agent() {
     Settings settings;
     settings.node_id = "node-1";
     settings.name = "edge-1";
@@ -148,6 +148,10 @@ void AgentWorld::start_agent() {
     settings.state_dir = "/state";
     settings.claim = &claim;
     node = std::make_unique<Agent>(runtime, disk, engine, relay, controller, facts, settings);
+}
+
+void AgentWorld::start_agent() {
+    make_agent();
     const Result<void> started = test::run(runtime, node->start());
     if (started.has_error()) throw std::runtime_error(describe(started.error()));
     runtime.advance(Duration(2'000));

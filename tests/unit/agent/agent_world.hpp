@@ -114,6 +114,7 @@ struct AgentWorld {
     FakeController controller{runtime};
     std::unique_ptr<agent::Agent> node;
 
+    void make_agent();  ///< not started yet
     void start_agent();
     /// The link is cut, or whole again.
     void set_connected(bool connected);

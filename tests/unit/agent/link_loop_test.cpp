@@ -31,6 +31,10 @@ Task<> collect(std::shared_ptr<link::Channel> channel, Lines* out) {
     }
 }
 
+Task<> forget_result(Task<Result<void>> work) {
+    (void)co_await std::move(work);
+}
+
 Lines ask(AgentWorld& world, const std::string& kind, const std::string& arguments) {
     Lines lines;
     auto channel = world.controller.session()->open(kind, arguments);
@@ -273,4 +277,22 @@ TEST_CASE("a channel of an unknown kind is refused and the link goes on", "[agen
     REQUIRE(lines.error);
     CHECK(lines.error->code == link::errc::refused);
     CHECK(world.node->connected());
+}
+
+TEST_CASE("an agent that is stopped while it starts is over then", "[agent][link]") {
+    AgentWorld world;
+    world.start_agent();
+    world.want({make_placement("p1", "d1", {{"web"}})});
+    world.reboot();
+    world.make_agent();
+    world.controller.dialled.clear();
+    TaskGroup tasks(world.runtime);
+    tasks.spawn("start", forget_result(world.node->start()));
+    tasks.spawn("stop", world.node->stop(Duration(4'000)));
+    world.pass(std::chrono::minutes(1));
+
+    CHECK(tasks.size() == 0);
+    CHECK(world.controller.dialled.empty());
+    CHECK(world.running().empty());
+    CHECK_FALSE(world.node->connected());
 }
