@@ -67,8 +67,11 @@ std::map<std::string, const App*> apps_in(const JobService& service, const Reque
     const std::string project = project_of(request);
     const std::string_view only = request.query_or("app", "");
     std::map<std::string, const App*> apps;
+    const bool is_every = project == "*";
     for (const auto& [id, app] : service.state().apps()) {
-        if (app.project == project && (only.empty() || app.name == only)) apps.emplace(app.name, &app);
+        if (!is_every && app.project != project) continue;
+        if (!only.empty() && app.name != only) continue;
+        apps.emplace(is_every ? app.project + "/" + app.name : app.name, &app);
     }
     return apps;
 }

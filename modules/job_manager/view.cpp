@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "view.hpp"
 
+#include "desired.hpp"
+
 #include <algorithm>
 
 namespace icos::job_manager {
@@ -90,6 +92,18 @@ std::uint32_t restarts_of(const Placement& placement) {
         for (const auto& service : placement.observed->services) restarts += service.restarts;
     }
     return restarts;
+}
+
+/// "moves", or "stays: " and why.
+std::string drain_text(const App& app, const Placement& placement) {
+    if (placement.removing || placement.retiring) return "moves";
+    const auto* component = find_component(*app.application(), placement.component);
+    if (component != nullptr && loss_rule(*component) == descriptor::OnNodeLoss::keep)
+        return "stays: what it keeps is on the node (onNodeLoss: keep)";
+    if (app.desired == Desired::stopped) return "stays: the application is stopped";
+    const auto waiting = app.waiting.find({placement.component, placement.replica});
+    if (waiting != app.waiting.end()) return "stays: " + waiting->second.reason;
+    return "moves";
 }
 
 ReplicaView view_in(const Snapshot& snapshot, const App& app, const Placement& placement) {
@@ -248,6 +262,8 @@ json::object to_json(const Snapshot& snapshot, const App& app, const Placement& 
                 ": " + waiting->second.reason;
         out["rejections"] = rejections_json(waiting->second);
     }
+    const Node* node = snapshot.topology.find(placement.node);
+    if (node != nullptr && node->draining) out["drain"] = drain_text(app, placement);
     if (detail == Detail::with_services)
         out["services"] = observed ? services_json(*observed) : json::array();
     return out;

@@ -351,6 +351,20 @@ void add_node_change(CLI::App& node, Chosen& chosen, const char* verb, const cha
     });
 }
 
+void add_drain(CLI::App& node, Chosen& chosen) {
+    auto* command = node.add_subcommand("drain", "Cordon a node and move away what may move, without a gap");
+    auto change = std::make_shared<NodeChange>(NodeChange{.drain = true});
+    auto timeout = std::make_shared<std::string>("10m");
+    command->add_option("node", change->node)->required();
+    command->add_flag("--wait", change->wait, "wait until nothing is left that may move; list what stays");
+    command->add_option("--timeout", *timeout, "how long --wait waits")->capture_default_str();
+    command->footer("Example:\n  icos node drain edge-1 --wait && ssh edge-1 reboot");
+    command->callback([=, &chosen] {
+        change->timeout = to_duration(*timeout, "--timeout");
+        chosen.online = [=](Context& context) { return node_change(context, *change); };
+    });
+}
+
 void add_nodes(CLI::App& root, Chosen& chosen) {
     auto* node = root.add_subcommand("node", "Add, change and remove nodes");
     node->require_subcommand(1);
@@ -433,9 +447,7 @@ void add_nodes(CLI::App& root, Chosen& chosen) {
         *node, chosen, "cordon", "Take nothing new on a node; what runs stays", {.cordoned = true}
     );
     add_node_change(*node, chosen, "uncordon", "Take placements again; ends a drain", {.cordoned = false});
-    add_node_change(
-        *node, chosen, "drain", "Cordon a node and move away what may move, without a gap", {.drain = true}
-    );
+    add_drain(*node, chosen);
     add_node_change(
         *node,
         chosen,

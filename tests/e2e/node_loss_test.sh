@@ -107,7 +107,11 @@ check "drain the node that has it" icos node drain edge-2
 eventually "it goes back" 40 runs single "edge-1 running"
 check "uncordon" icos node uncordon edge-2
 eventually "the node takes placements" 10 state_is edge-2 ready
-check "drain the other" icos node drain edge-1
+drained=$(icos node drain edge-1 --wait --timeout 90s 2>&1); code=$?
+equal "drain the other, and wait" 0 "$code"
+contains "it says when" "node edge-1 is drained after" "$drained"
+contains "and what stays" "data/main  stays: what it keeps is on the node" "$drained"
+equal "by then nothing else is there" "edge-1 running" "$(icos get placements -o json | jq -r '[.[] | select(.node == "edge-1") | .node + " " + .state] | sort | join(", ")')"
 eventually "a drain moves without a gap" 30 runs job "edge-2 running"
 eventually "an exclusive component is stopped here, then started there" 40 runs single "edge-2 running"
 equal "it is gone from the drained node" 0 "$(running_on "$socket" single)"

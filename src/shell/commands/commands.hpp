@@ -125,6 +125,8 @@ struct NodeChange {
     std::optional<std::string> location{};
     std::optional<bool> cordoned{};
     bool drain = false;
+    bool wait = false;  ///< until it is drained
+    Duration timeout{};
     bool confirm_lost = false;
 };
 Task<int> node_change(Context& context, NodeChange change);

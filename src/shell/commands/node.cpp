@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "commands/commands.hpp"
+#include "commands/drain.hpp"
 #include "output/document.hpp"
 #include "output/format.hpp"
 
@@ -121,6 +122,7 @@ Task<int> node_change(Context& context, NodeChange change) {
         std::printf(
             "node %s drains: what may move gets another home, what holds data stays\n", change.node.c_str()
         );
+    if (change.drain && change.wait) co_return co_await wait_for_drain(context, change.node, change.timeout);
     if (change.confirm_lost)
         std::printf("node %s confirmed lost: what ran there may run elsewhere now\n", change.node.c_str());
     if (change.cordoned)

@@ -326,6 +326,29 @@ TEST_CASE("a drain that finds no room says so where the component is shown", "[j
     CHECK(placement.at("reason").as_string() == "stays on edge-1: no node fits (3 considered)");
 }
 
+TEST_CASE("while a node is drained each of its placements says whether it moves", "[job_manager][loss]") {
+    World world;
+    run_on_first(world, "job", worker("job", "memory: 5Gi"));
+    run_on_first(world, "small", worker("small", "memory: 1Gi"));
+    run_on_first(world, "data", with_rule(worker("data", "memory: 1Gi"), "keep"));
+    fill_the_others(world);
+    const auto drain = [&world](const std::string& app) {
+        const auto items = world.get("/api/v1/placements?project=*&node=edge-1&app=" + app).at("items");
+        const auto& placement = items.as_array().at(0).as_object();
+        return placement.contains("drain") ? std::string(placement.at("drain").as_string()) : "-";
+    };
+    CHECK(drain("job") == "-");
+
+    world.fleet().set(draining_first());
+    world.settle();
+
+    CHECK(drain("job") == "stays: no node fits (3 considered)");
+    CHECK(drain("small") == "moves");
+    CHECK(drain("data") == "stays: what it keeps is on the node (onNodeLoss: keep)");
+    world.send(http::Method::post, "/api/v1/apps/job/stop");
+    CHECK(drain("job") == "stays: the application is stopped");
+}
+
 TEST_CASE("a drain that is called off keeps the copy that runs", "[job_manager][loss]") {
     World world;
     run_on_first(world, "job", worker("job", "memory: 1Gi"));
