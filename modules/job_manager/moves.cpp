@@ -174,7 +174,7 @@ void JobService::settle_moves(App& app, Step& step) {
         return node != nullptr && node->state == NodeState::ready && !is_ready(copy);
     };
     const auto has_changed_over = [&](const Move& move) {
-        return move.home == nullptr || is_ready(*move.home);
+        return move.home == nullptr || app.desired == Desired::stopped || is_ready(*move.home);
     };
     for (const auto& [node_id, group] : moves) {
         const Node* node = topology->find(node_id);

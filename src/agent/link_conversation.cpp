@@ -196,6 +196,9 @@ Task<Result<void>> Conversation::take_desired(Self self, Desired desired) {
     node.is_accepting = true;
     Result<void> accepted;
     try {
+        // First what goes: the set alone will not show what is still to be removed, nor will an engine that
+        // is away.
+        co_await Reconciler::note_leaving(node.reconciler, next);
         accepted = co_await node.log.accept(std::move(next), desired.digest);
     } catch (...) {
         node.is_accepting = false;

@@ -80,6 +80,7 @@ void Reconciler::start() {
         if (id.empty() || units_.contains(id)) continue;
         const UnitPtr unit = unit_for(id);
         if (slash != std::string::npos) unit->app_id = AppId{key.substr(slash + 1)};
+        publish(*unit);
     }
     tasks_.spawn("agent.engine", watch_engine(shared_from_this()));
     tasks_.spawn("agent.look", look_regularly(shared_from_this()));
@@ -115,12 +116,20 @@ void Reconciler::want(const UnitPtr& unit, std::shared_ptr<const DesiredPlacemen
         unit->component = unit->wanted->component;
     }
     unit->wanted = std::move(wanted);
+    if (unit->wanted) records_.set_removing(removal_key(*unit), false);
     ++unit->epoch;
     if (unit->failed_digest.empty()) unit->problem.reset();
     unit->retry_at.reset();
     unit->backoff.reset();
     publish(*unit);
     unit->poke();
+}
+
+Task<> Reconciler::note_leaving(Self self, const AcceptedSet& next) {
+    for (const auto& [id, unit] : self->units_) {
+        if (unit->wanted && !next.contains(id)) self->records_.set_removing(removal_key(*unit), true);
+    }
+    co_await self->records_.save();
 }
 
 void Reconciler::set_desired(const AcceptedSet& set) {

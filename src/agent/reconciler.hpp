@@ -60,6 +60,9 @@ public:
     void lease_confirmed();
     /// Whether anything runs, or may be on its way to, that only one node may run.
     bool has_exclusive() const;
+    /// Makes durable which placements are to go when `next` is wanted, before it is: until their containers
+    /// have gone they are reported, also by an agent that is started again and cannot ask its engine.
+    static Task<> note_leaving(std::shared_ptr<Reconciler> self, const AcceptedSet& next);
     /// Stops all of that. Nothing of it is started again by this process.
     static Task<> give_up_lease(std::shared_ptr<Reconciler> self, Duration grace);
 
@@ -98,6 +101,8 @@ private:
     static Task<> keep_lease(Self self);
     static Task<> interrupt_all(Self self, Duration grace);
     void lease_moved();
+    /// What there is of it has to end with the lease, wanted or still to be removed.
+    bool is_bound(const Unit& unit) const;
     std::vector<std::string> local_addresses(const PlacementId& placement, const std::string& service) const;
     void forget_connections();
     static Task<> look_for_others(Self self);

@@ -39,9 +39,13 @@ void Reconciler::lease_moved() {
     }
 }
 
+bool Reconciler::is_bound(const Unit& unit) const {
+    return is_exclusive(unit) || (!unit.wanted && !records_.exclusive_of(unit.id.value).empty());
+}
+
 bool Reconciler::has_exclusive() const {
-    return std::any_of(units_.begin(), units_.end(), [](const auto& entry) {
-        return is_exclusive(*entry.second);
+    return std::any_of(units_.begin(), units_.end(), [&](const auto& entry) {
+        return is_bound(*entry.second);
     });
 }
 
@@ -49,10 +53,12 @@ Task<> Reconciler::interrupt_all(Self self, Duration grace) {
     std::vector<Task<Result<void>>> work;
     std::vector<UnitPtr> units;
     for (const auto& [id, unit] : self->units_) {
-        if (!is_exclusive(*unit)) continue;
-        // A pass under way ends at its next step.
-        if (!unit->awaits_lease) ++unit->epoch;
-        unit->awaits_lease = true;
+        if (!self->is_bound(*unit)) continue;
+        if (unit->wanted) {
+            // A pass under way ends at its next step.
+            if (!unit->awaits_lease) ++unit->epoch;
+            unit->awaits_lease = true;
+        }
         units.push_back(unit);
         work.push_back(self->rollout_->interrupt(id, grace));
     }

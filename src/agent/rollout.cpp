@@ -31,11 +31,6 @@ std::vector<std::string> up_ids(const std::vector<const ContainerState*>& contai
     return ids;
 }
 
-/// Key of a placement in the record of begun removals.
-std::string removal_key(const Unit& unit) {
-    return unit.id.value + "/" + unit.app_id.value;
-}
-
 }  // namespace
 
 bool may_overlap(const PlacementPlan& plan) {

@@ -85,6 +85,11 @@ struct Unit {
     std::string fallback_digest() const;
 };
 
+/// Key of a placement in the record of begun removals.
+inline std::string removal_key(const Unit& unit) {
+    return unit.id.value + "/" + unit.app_id.value;
+}
+
 /// What a controller is told of the unit.
 struct UnitView {
     ObservedPlacement observed;

@@ -399,6 +399,25 @@ TEST_CASE("what works nowhere keeps no other component from moving", "[job_manag
     CHECK(world.desired(successor, "web").component == "web");
 }
 
+TEST_CASE("an application that is stopped amid a move keeps one copy", "[job_manager][loss]") {
+    World world;
+    run_on_first(world, "job", worker("job", "memory: 1Gi"));
+    world.fleet().set(draining_first());
+    world.settle();
+    const std::string successor = where(world);
+    REQUIRE_FALSE(successor.empty());
+    CHECK(world.fleet().plan("edge-1").size() == 1);
+
+    world.send(http::Method::post, "/api/v1/apps/job/stop");
+    world.settle();
+    const auto& left = world.desired("edge-1", "worker");
+    world.fleet().report("edge-1", {world.seen(left, agent::PlacementState::stopped)});
+    world.settle();
+
+    CHECK(world.fleet().plan("edge-1").empty());
+    CHECK(world.fleet().plan(successor).size() == 1);
+}
+
 TEST_CASE("components that left a node together return together", "[job_manager][loss]") {
     World world;
     run_on_first(world, "hello", hello());

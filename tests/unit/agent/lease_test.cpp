@@ -185,6 +185,24 @@ TEST_CASE("what the engine does not stop when the lease ends is killed without i
     CHECK(world.running().size() == 2);
 }
 
+TEST_CASE("what is to be removed and cannot be ends with the lease all the same", "[agent][lease]") {
+    AgentWorld world;
+    world.start_agent();
+    world.want({exclusive()});
+    world.engine.available = false;
+    world.want({});
+    REQUIRE(world.running().size() == 1);
+    SECTION("by the agent that was told") {}
+    SECTION("by one that is started again") {
+        world.restart_agent();
+    }
+    CHECK(world.state_of("p1") == "removing");
+
+    world.set_connected(false);
+    world.pass(44 * kSecond);
+    CHECK(world.running().empty());
+}
+
 TEST_CASE(
     "peers 20: an agent that is restarted and reaches its controller restarts nothing", "[agent][lease]"
 ) {

@@ -28,6 +28,24 @@ AgentStatus status(AgentWorld& world) {
 
 }  // namespace
 
+TEST_CASE("what is to be removed is reported until it is gone, by whichever agent", "[agent]") {
+    AgentWorld world;
+    world.start_agent();
+    world.want({make_placement("p1", "d1", {{"web"}})});
+    world.engine.available = false;
+    world.want({});
+    REQUIRE(world.state_of("p1") == "removing");
+
+    world.restart_agent();
+    world.pass(Duration(10'000));
+    CHECK(world.state_of("p1") == "removing");
+
+    world.engine.available = true;
+    world.pass(std::chrono::minutes(1));
+    CHECK(world.state_of("p1") == "absent");
+    CHECK(world.engine.all().empty());
+}
+
 TEST_CASE("peers 7: a refused copy says on its own machine why and what to do", "[agent][status]") {
     AgentWorld world;
     world.controller.refusal = kRefusal;
