@@ -173,15 +173,20 @@ void JobService::settle_moves(App& app, Step& step) {
         const Node* node = topology->find(copy.node);
         return node != nullptr && node->state == NodeState::ready && !is_ready(copy);
     };
+    const auto is_reached = [&](const NodeId& id) {
+        const Node* node = topology->find(id);
+        return node != nullptr && node->state != NodeState::lost;
+    };
+    // A stopped application has nothing to lose; one that may be started again has what a lost node runs.
     const auto has_changed_over = [&](const Move& move) {
-        return move.home == nullptr || app.desired == Desired::stopped || is_ready(*move.home);
+        const bool is_idle = app.desired == Desired::stopped && is_reached(move.left->node);
+        return move.home == nullptr || is_idle || is_ready(*move.home);
     };
     for (const auto& [node_id, group] : moves) {
-        const Node* node = topology->find(node_id);
-        const bool is_reached = node != nullptr && node->state != NodeState::lost;
+        const bool is_here = is_reached(node_id);
         // What works at neither place keeps nothing waiting, unless its node is away: then nobody knows.
         const bool may_change_over = std::all_of(group.begin(), group.end(), [&](const Move& move) {
-            return has_changed_over(move) || (is_reached && !is_ready(*move.left));
+            return has_changed_over(move) || (is_here && !is_ready(*move.left));
         });
         bool may_go = may_change_over;
         for (const Move& move : group) {

@@ -33,6 +33,13 @@ std::string member(std::string_view json, std::string_view name) {
 }
 
 /// One service of one replica of an application instance: what must not run twice.
+/// Of an update that has not taken over yet: "…-g<digest>".
+bool is_staged(const SimContainer& container) {
+    constexpr std::size_t kSuffix = 10;
+    const std::string& name = container.state.name;
+    return name.size() > kSuffix && name.compare(name.size() - kSuffix, 2, "-g") == 0;
+}
+
 std::string replica_of(const SimContainer& container) {
     return container.label("app.icos.eu/instance") + " " + component_of(container) + " " +
            container.label("icos.eu/replica") + " " + container.label("icos.eu/service");
@@ -115,12 +122,12 @@ void Invariants::on_container(SimNode& node, const SimEngine::Change& change) {
         case Act::restarted_by_engine:
             on_start(node, container);
             break;
+        case Act::lost_power:  // also when the engine is restarted
         case Act::died:
             on_death(node, container);
             break;
         case Act::renamed:
         case Act::health:
-        case Act::lost_power:
             break;
     }
 }
@@ -201,6 +208,11 @@ void Invariants::on_end_by_agent(SimNode& node, const SimContainer& container, c
     const SimTime started = started_[container.state.id];
     if (app == nullptr || app->has_reason_to_end(component_of(container), container.revision, started))
         return;
+    if (is_staged(container) &&
+        taken_back_.contains({app_of(container), component_of(container), container.revision})) {
+        world_.count("check.update taken back");
+        return;
+    }
     const ComponentSpec* spec = spec_of(container);
     if (spec != nullptr && spec->is_exclusive() && user_.was_drained(node.name(), started)) {
         world_.count("check.exclusive container ended for a drain");
@@ -395,13 +407,15 @@ void Invariants::check_settled(
                 const bool same = container->revision == std::to_string(component.revision);
                 const std::string& state = container->state.state;
                 bool right = same && container->is_healthy();
-                if (taken_back_.contains({name, component.name, std::to_string(component.revision)}))
-                    right = container->is_healthy();
                 if (component.image == "crash" || component.image == "sick") right = same;
                 if (component.image == "job")
                     right = same && state == "exited" &&
                             (container->state.exit_code == 0 || container->state.exit_code == kKilled);
                 if (!app.running) right = same && !container->is_up();
+                // What an update returned to may itself be sick, or have ended.
+                const bool is_taken_back =
+                    taken_back_.contains({name, component.name, std::to_string(component.revision)});
+                if (is_taken_back && !same) right = app.running || !container->is_up();
                 // A stop that came amid an update leaves both revisions, stopped: the start goes on with it.
                 if (!app.running && !same && !container->is_up()) continue;
                 (right ? good : other) += 1;
