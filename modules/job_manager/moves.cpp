@@ -199,7 +199,9 @@ void JobService::settle_moves(App& app, Step& step) {
         }
         const bool is_done = std::all_of(group.begin(), group.end(), has_changed_over);
         const bool returns = !is_done && std::all_of(group.begin(), group.end(), [&](const Move& move) {
-            return move.home != nullptr && is_back(*move.left, *move.home, *topology) &&
+            // Of several copies that were left one returns.
+            return move.home != nullptr && !move.home->removing &&
+                   is_back(*move.left, *move.home, *topology) &&
                    (is_ready(*move.left) || is_known_not_ready(*move.home));
         });
         for (const Move& move : group) {

@@ -399,6 +399,38 @@ TEST_CASE("what works nowhere keeps no other component from moving", "[job_manag
     CHECK(world.desired(successor, "web").component == "web");
 }
 
+TEST_CASE("of several copies that were left one returns", "[job_manager][loss]") {
+    World world;
+    run_on_first(world, "job", worker("job", "memory: 1Gi"));
+    const auto fail_on = [&world](const std::string& node) {
+        world.fleet().accept(node);
+        const auto& placement = world.desired(node, "worker");
+        world.fleet().report(node, {world.seen(placement, agent::PlacementState::failed)}, {}, true);
+        world.settle();
+    };
+    fail_on("edge-1");
+    auto nodes = draining_first();
+    nodes[2].cordoned = true;
+    world.fleet().set(nodes);
+    world.settle();
+    fail_on("edge-2");
+    nodes[1].cordoned = nodes[1].draining = true;
+    nodes[2].cordoned = false;
+    world.fleet().set(nodes);
+    world.settle();
+    CHECK(world.fleet().plan("edge-1").size() + world.fleet().plan("edge-2").size() == 2);
+    fail_on("edge-3");
+
+    world.fleet().set(three());
+    world.settle();
+    for (const char* node : {"edge-1", "edge-2", "edge-3"}) {
+        if (!world.fleet().plan(node).empty()) fail_on(node);
+    }
+
+    const auto wanted = [&world](const std::string& node) { return world.fleet().plan(node).size(); };
+    CHECK(wanted("edge-1") + wanted("edge-2") + wanted("edge-3") == 1);
+}
+
 TEST_CASE("an application that is stopped amid a move keeps one copy", "[job_manager][loss]") {
     World world;
     run_on_first(world, "job", worker("job", "memory: 1Gi"));
