@@ -67,6 +67,9 @@ TEST_CASE("problems of policies have their code and place", "[descriptor][policy
         {"a weight in words", "{type: scheduler, energy: much}", {"E056 7:35"}},
         {"weights that do not sum to 1", "{type: scheduler, energy: 0.5, security: 0.4}", {"W056 7:35"}},
         {"weights within the tolerance", "{type: scheduler, energy: 0.5, security: 0.49}", {}},
+        {"one weight by both of its words",
+         "{type: scheduler, energy: 0.5, energyconsumption: 0.5}",
+         {"E066 7:40"}},
         {"no weight", "{type: scheduler}", {"E057 7:10"}},
         {"only zero weights", "{type: scheduler, energy: 0}", {"E057 7:10"}},
         {"two schedulers", "{type: scheduler, energy: 1}\n      - {type: scheduler, energy: 1}", {"E058 8:10"}
