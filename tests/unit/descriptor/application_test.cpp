@@ -8,7 +8,7 @@ using namespace icos::descriptor;
 namespace {
 
 Application application(const std::string& text) {
-    const Parsed parsed = parse(text);
+    const Parsed parsed = test::parsed(text);
     for (const Diagnostic& diagnostic : parsed.diagnostics) {
         if (diagnostic.severity == Severity::error) FAIL_CHECK(to_line(diagnostic));
     }
@@ -162,5 +162,5 @@ TEST_CASE("the namespace is the descriptor's, else the name made valid", "[descr
 }
 
 TEST_CASE("an application with errors is not given out", "[descriptor]") {
-    CHECK_FALSE(parse(docker("", ", imag: y")).application.has_value());
+    CHECK_FALSE(test::parsed(docker("", ", imag: y")).application.has_value());
 }

@@ -42,7 +42,7 @@ TEST_CASE("unreadable input is refused with one clear place", "[descriptor][yaml
     for (const test::Row& row : rows) {
         INFO(row.what);
         CHECK(places(row.text) == row.expected);
-        CHECK_FALSE(parse(row.text).application.has_value());
+        CHECK_FALSE(test::parsed(row.text).application.has_value());
     }
     CHECK(places(std::string_view("name: a\0\n", 9)) == Places{"E008 1:8"});
 }
@@ -109,10 +109,10 @@ TEST_CASE("a missing space after ':' is repaired, and strict refuses it", "[desc
         "{s: {image: x}}}\n";
 
     CHECK(places(text) == Places{"W002 3:5", "W002 9:9"});
-    CHECK(parse(text).application.has_value());
+    CHECK(test::parsed(text).application.has_value());
     CHECK(first(text, "W002").message == "\"name:c\" read as \"name: c\" (space missing)");
     CHECK(places(text, {.strict = true}) == Places{"E002 3:5", "E002 9:9"});
-    CHECK_FALSE(parse(text, {.strict = true}).application.has_value());
+    CHECK_FALSE(test::parsed(text, {.strict = true}).application.has_value());
 }
 
 TEST_CASE("positions after a repair are those of the original text", "[descriptor][yaml]") {

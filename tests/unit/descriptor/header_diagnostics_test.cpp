@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+
 using namespace icos::descriptor;
 using test::first;
 using test::places;
@@ -38,7 +40,7 @@ std::string with_manifest(std::string_view text) {
 }  // namespace
 
 TEST_CASE("the smallest descriptor is valid", "[descriptor]") {
-    const Parsed parsed = parse(component(""));
+    const Parsed parsed = test::parsed(component(""));
 
     REQUIRE(parsed.application.has_value());
     CHECK_FALSE(has_errors(parsed.diagnostics));
@@ -247,6 +249,43 @@ TEST_CASE("hints name the nearest known word", "[descriptor]") {
     );
 }
 
+TEST_CASE("a key like no other is answered with those that are known there", "[descriptor]") {
+    const auto in_policy = [](std::string_view rest) {
+        return component(fmt::format("    policies: [{{{}, zzz: 1}}]\n", rest));
+    };
+    for (const std::string& text : std::vector<std::string>{
+             "zzz: 1\n" + component(""),
+             component("    zzz: 1\n"),
+             component("    requirements: {zzz: 1}\n"),
+             component("    x-icos: {zzz: 1}\n"),
+             component("    x-icos: {spread: {zzz: 1}}\n"),
+             component("    x-icos: {update: {zzz: 1}}\n"),
+             in_policy("security: low"),
+             in_policy("type: security, level: low"),
+             in_policy("type: scheduler, energy: 1"),
+             in_policy("type: custom, fromTemplate: app-sca-score, remediation: none"),
+             in_policy("type: node-resource-usage"),
+             in_policy("redeployOnLostTelemetry: 5m"),
+             in_policy("type: redeployOnLostTelemetry"),
+             component("    policies: [{security: low, properties: {zzz: 1}}]\n"),
+             component("    policies: [{type: custom, remediation: none, spec: {expr: x, zzz: 1}}]\n"),
+             "name: a\ncomponents: [{name: c, type: docker, manifests: [{name: m, zzz: 1}]}]\n" +
+                 std::string(kManifest),
+             "name: a\ncomponents: [{name: c, type: docker, manifests: [{name: m}]}]\n" +
+                 std::string(kManifest) + "    zzz: 1\n",
+         }) {
+        INFO(text);
+        const std::vector<Diagnostic> found = test::parsed(text).diagnostics;
+        const auto error = std::find_if(found.begin(), found.end(), [](const Diagnostic& d) {
+            return d.severity == Severity::error;
+        });
+        REQUIRE(error != found.end());
+        CHECK((error->code == "E013" || error->code == "E040"));
+        CHECK(error->hint.starts_with("known here: "));
+        CHECK(error->path.ends_with("zzz"));
+    }
+}
+
 TEST_CASE("strict makes errors of what is read leniently", "[descriptor]") {
     const std::string text =
         "name: my app\ncomponents:\n  - {name: c, type: docker, manifests: [{name: m}], requirements: "
@@ -255,8 +294,8 @@ TEST_CASE("strict makes errors of what is read leniently", "[descriptor]") {
         std::string(kManifest);
 
     CHECK(places(text) == Places{"W012 1:7", "W044 3:76", "W056 4:43"});
-    CHECK(parse(text).application.has_value());
+    CHECK(test::parsed(text).application.has_value());
     CHECK(places(text, {.strict = true}) == Places{"E012 1:7", "W044 3:76", "E056 4:43"});
     CHECK(first(text, "W044", {.strict = true}).severity == Severity::error);
-    CHECK_FALSE(parse(text, {.strict = true}).application.has_value());
+    CHECK_FALSE(test::parsed(text, {.strict = true}).application.has_value());
 }

@@ -213,8 +213,8 @@ TEST_CASE("legacy layouts are read with a warning", "[descriptor]") {
     const std::string header = "name: a\ncomponents: [{name: c, type: kubernetes, manifests: [{name: m}]}]\n";
 
     const Parsed inline_object =
-        parse(header + "manifests:\n  - apiVersion: v1\n    kind: Pod\n    metadata: {name: m}\n");
-    const Parsed documents = parse(
+        test::parsed(header + "manifests:\n  - apiVersion: v1\n    kind: Pod\n    metadata: {name: m}\n");
+    const Parsed documents = test::parsed(
         header +
         "---\napiVersion: v1\nkind: Pod\nmetadata:\n  name: m\n---\napiVersion: v1\nkind: Service\nmetadata: "
         "{name: m}\n"
@@ -248,13 +248,13 @@ TEST_CASE("the header profile makes warnings of what is wrong in manifests", "[d
     const std::string without = "name: a\ncomponents: [{name: c, type: docker, manifests: [{name: m}]}]\n";
 
     CHECK(places(without) == Places{"E015 1:1"});
-    CHECK(parse(without, header).application.has_value());
-    CHECK(parse(without + "manifests: [{name: m, manifest: {services: {s: {build: .}}}}]\n", header)
+    CHECK(test::parsed(without, header).application.has_value());
+    CHECK(test::parsed(without + "manifests: [{name: m, manifest: {services: {s: {build: .}}}}]\n", header)
               .application.has_value());
     CHECK(
         first(without + "manifests: [{name: m, manifest: {services: {s: {build: .}}}}]\n", "C004", header)
             .severity == Severity::warning
     );
-    CHECK_FALSE(parse("name: a\ncomponents: [{name: c, type: dock, manifests: [{name: m}]}]\n", header)
+    CHECK_FALSE(test::parsed("name: a\ncomponents: [{name: c, type: dock, manifests: [{name: m}]}]\n", header)
                     .application.has_value());
 }

@@ -9,7 +9,7 @@ using namespace icos::descriptor;
 namespace {
 
 Application application(const std::string& text) {
-    const Parsed parsed = parse(text);
+    const Parsed parsed = test::parsed(text);
     for (const Diagnostic& diagnostic : parsed.diagnostics) {
         if (diagnostic.severity == Severity::error) FAIL_CHECK(to_line(diagnostic));
     }
@@ -183,7 +183,7 @@ TEST_CASE("a policy without a remediation has its type's", "[descriptor][policy]
 }
 
 TEST_CASE("policies are read with repaired spaces", "[descriptor][policy]") {
-    const Parsed parsed = parse(
+    const Parsed parsed = test::parsed(
         "name: a\npolicies:\n  - security:high\ncomponents: [{name: c, type: docker, manifests: [{name: "
         "m}]}]\n"
         "manifests: [{name: m, manifest: {services: {s: {image: x}}}}]\n"

@@ -97,7 +97,7 @@ TEST_CASE("snippet 6 asks for two replicas by node label", "[descriptor][snippet
         "key: node-label-key\n      values:\n"
         "        - node-label-robot1\n        - node-label-robot2\n    devices: squat.ai/video\n\n";
 
-    const Parsed parsed = parse(text + "manifests:\n" + pod("comp-1-manifest"));
+    const Parsed parsed = test::parsed(text + "manifests:\n" + pod("comp-1-manifest"));
 
     CHECK(places(text) == Places{"E015 1:1", "W012 1:7"});
     REQUIRE(parsed.application.has_value());
@@ -154,7 +154,7 @@ TEST_CASE("snippet 12 joins hello to world", "[descriptor][snippets]") {
         "world\n    type: kubernetes\n    manifests:\n"
         "      - name: world-svc\n    communication:\n      - outgoing: world-svc\n";
 
-    const Parsed parsed = parse(
+    const Parsed parsed = test::parsed(
         text + "manifests:\n" + pod("hello-deployment") +
         "  - {name: world-svc, manifest: {apiVersion: v1, kind: Service, metadata: {name: world-svc}}}\n"
     );
@@ -174,7 +174,7 @@ TEST_CASE("snippets 13 and 14 make one descriptor, but for its name", "[descript
         "          deploy:\n            resources:\n              reservations:\n                cpus: "
         "'0.5'\n                memory: 200M\n";
 
-    const Parsed named = parse("name: a\n" + components + manifests);
+    const Parsed named = test::parsed("name: a\n" + components + manifests);
 
     CHECK(places(components + manifests) == Places{"E010 1:1"});
     REQUIRE(named.application.has_value());
@@ -210,6 +210,6 @@ TEST_CASE("the Matchmaker's test descriptor glues its dashes", "[descriptor][sni
 
     CHECK(places(text) == expected);
     CHECK(places(text, {.profile = Profile::header}) == expected);
-    CHECK_FALSE(parse(text).application.has_value());
-    CHECK(parse(text, {.profile = Profile::header}).application.has_value());
+    CHECK_FALSE(test::parsed(text).application.has_value());
+    CHECK(test::parsed(text, {.profile = Profile::header}).application.has_value());
 }
