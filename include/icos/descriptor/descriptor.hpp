@@ -131,7 +131,8 @@ struct PlacementPolicies {
     std::optional<SchedulerWeights> weights{};
     /// The highest level and the highest number that any security policy demands.
     SecurityMinimum security{};
-    std::vector<NodeResourceUsage> node_usage;  ///< each has to hold
+    /// The strictest of all: at most one that counts the component's own use and one that does not.
+    std::vector<NodeResourceUsage> node_usage;
 };
 
 struct Edge {

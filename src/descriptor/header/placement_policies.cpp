@@ -2,6 +2,7 @@
 #include "header/model.hpp"
 
 #include <algorithm>
+#include <functional>
 
 namespace icos::descriptor::header {
 namespace {
@@ -21,6 +22,24 @@ SchedulerWeights normalised(const SchedulerWeights& weights) {
     };
 }
 
+template <class T, class Stricter>
+void tighten(std::optional<T>& value, const std::optional<T>& other, Stricter stricter) {
+    if (other && (!value || stricter(*other, *value))) value = other;
+}
+
+/// What has to hold together is one demand, as long as it counts the same resources.
+void add_usage(const NodeResourceUsage& usage, std::vector<NodeResourceUsage>& all) {
+    const auto same = std::find_if(all.begin(), all.end(), [&](const NodeResourceUsage& other) {
+        return other.exclude_app_resources == usage.exclude_app_resources;
+    });
+    if (same == all.end()) return all.push_back(usage);
+    tighten(same->cpu_threshold_perc, usage.cpu_threshold_perc, std::less<>());
+    tighten(same->memory_threshold_perc, usage.memory_threshold_perc, std::less<>());
+    tighten(same->memory_threshold, usage.memory_threshold, [](const Quantity& a, const Quantity& b) {
+        return a.value > b.value;
+    });
+}
+
 void apply(const Policy& policy, PlacementPolicies& placement) {
     if (const auto* minimum = std::get_if<SecurityMinimum>(&policy.rule)) {
         placement.security.level = std::max(placement.security.level, minimum->level);
@@ -28,7 +47,7 @@ void apply(const Policy& policy, PlacementPolicies& placement) {
     } else if (const auto* weights = std::get_if<SchedulerWeights>(&policy.rule)) {
         if (!placement.weights) placement.weights = normalised(*weights);
     } else if (const auto* usage = std::get_if<NodeResourceUsage>(&policy.rule)) {
-        placement.node_usage.push_back(*usage);
+        add_usage(*usage, placement.node_usage);
     }
 }
 

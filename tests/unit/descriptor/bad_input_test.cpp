@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "places.hpp"
+#include "yaml/source.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -138,4 +139,82 @@ TEST_CASE("repair ends after twenty lines", "[descriptor][yaml]") {
     CHECK(std::count_if(found.begin(), found.end(), [](const std::string& p) {
               return p.starts_with("E001");
           }) == 1);
+}
+
+TEST_CASE("aliases must not multiply a long text", "[descriptor][yaml]") {
+    const std::string half(1U << 19U, 'x');
+    const std::string repeated_text = "a: &a " + half + "\nb: [*a, *a, *a]\n";
+    const std::string repeated_comment = "a: &a\n  k: 1\n  #" + half + "\n  l: 1\nb: [*a, *a, *a]\n";
+    const std::string nested = "a: &a " + half + "\nb: &b [*a]\nc: [*b, *b]\n";
+
+    CHECK(places(repeated_text) == Places{"E007 2:13"});
+    CHECK(places(repeated_comment) == Places{"E007 5:9"});
+    CHECK(places(nested) == Places{"E007 3:5"});
+}
+
+TEST_CASE("what is said of a long text is short", "[descriptor]") {
+    const std::string huge(1U << 19U, 'x');
+    const std::string umlauts = repeated("\u00fc", 1U << 18U);
+    const std::string tail = "manifests: [{name: m, manifest: {services: {s: {image: x}}}}]\n";
+    std::string bad_keys;
+    for (int i = 0; i < 1000; ++i) bad_keys += fmt::format(", z{}: 1", i);
+    for (const std::string& text : {
+             "name: " + umlauts + "\ncomponents: [{name: c, type: docker, manifests: [{name: m}]}]\n" + tail,
+             "name: a\ncomponents: [{name: c, type: docker, manifests: [{name: " + huge + "}]}]\n" + tail,
+             "name: a\ncomponents: [{name: " + huge +
+                 ", type: docker, manifests: [{name: m}, {name: m}]}]\n" + tail,
+             "name: a\ncomponents: [{name: c, type: docker, manifests: [{name: m}], requirements: {memory: " +
+                 huge + "}}]\n" + tail,
+             "name: a\ncomponents: [{name: c, type: docker, manifests: [{name: m}], policies: [{security: " +
+                 umlauts + "}]}]\n" + tail,
+             "? " + huge + "\n: 1\nname: a\ncomponents: [{name: c, type: docker, manifests: [{name: m}]}]\n" +
+                 tail,
+             "name: a\ncomponents: [{name: c, type: docker, manifests: [{name: m}]}]\nmanifests:\n  - name: "
+             "m\n    "
+             "manifest:\n      services:\n        ? " +
+                 huge + "\n        : {image: x, ports: [1-1024]" + bad_keys + "}\n",
+         }) {
+        const std::vector<Diagnostic> found = parse(text).diagnostics;
+        REQUIRE(found.size() > 1);
+        for (const Diagnostic& diagnostic : found) {
+            REQUIRE(diagnostic.message.size() < 500);
+            REQUIRE(diagnostic.path.size() < 500);
+            REQUIRE(diagnostic.hint.size() < 500);
+            // Cut between characters: what is said is still a text.
+            REQUIRE_FALSE(yaml::Source::bad_byte(diagnostic.message).has_value());
+        }
+    }
+}
+
+TEST_CASE("ten thousand components are too many, some hundred are not", "[descriptor]") {
+    const auto components = [](int count) {
+        std::string text = "name: a\ncomponents:\n";
+        for (int i = 0; i < count; ++i)
+            text += fmt::format("  - {{name: c{0}, type: docker, manifests: [{{name: m{0}}}]}}\n", i);
+        text += "manifests:\n";
+        for (int i = 0; i < count; ++i)
+            text += fmt::format("  - {{name: m{0}, manifest: {{services: {{s: {{image: x}}}}}}}}\n", i);
+        return text;
+    };
+
+    CHECK(places(components(10'000)).front().starts_with("E007"));
+    CHECK(places(components(400)) == Places{});
+}
+
+TEST_CASE("components may need each other in a circle, and one its own service", "[descriptor]") {
+    const Parsed parsed = test::parsed(
+        "name: a\ncomponents:\n"
+        "  - {name: c, type: docker, manifests: [{name: m}], communication: {incoming: n, outgoing: m}}\n"
+        "  - {name: d, type: docker, manifests: [{name: n}], communication: {incoming: o, outgoing: n}}\n"
+        "  - {name: e, type: docker, manifests: [{name: o}], communication: {incoming: [m, o], outgoing: "
+        "[o]}}\n"
+        "manifests:\n  - {name: m, manifest: {services: {s: {image: x}}}}\n  - {name: n, manifest: "
+        "{services: {t: "
+        "{image: x}}}}\n  - {name: o, manifest: {services: {u: {image: x}}}}\n"
+    );
+
+    REQUIRE(parsed.application.has_value());
+    CHECK(
+        parsed.application->edges == std::vector<std::pair<std::size_t, std::size_t>>{{0, 1}, {1, 2}, {2, 0}}
+    );
 }

@@ -30,6 +30,12 @@ void check_rows(const std::vector<test::Row>& rows, std::string (*wrap)(std::str
     }
 }
 
+std::string list_of(std::size_t count) {
+    std::string list = "[c0";
+    for (std::size_t i = 1; i < count; ++i) list += fmt::format(", c{}", i);
+    return list + "]";
+}
+
 std::string whole(std::string_view text) {
     return std::string(text);
 }
@@ -47,6 +53,8 @@ TEST_CASE("the smallest descriptor is valid", "[descriptor]") {
     REQUIRE(parsed.diagnostics.size() == 1);
     CHECK(parsed.diagnostics[0].code == "I018");
     CHECK(parsed.diagnostics[0].severity == Severity::info);
+    CHECK(parsed.diagnostics[0].line == 1);
+    CHECK(parsed.diagnostics[0].column == 1);
 }
 
 TEST_CASE("problems of the header have their code and place", "[descriptor]") {
@@ -209,6 +217,11 @@ TEST_CASE("problems of x-icos have their code and place", "[descriptor]") {
             {"an unknown order", "    x-icos: {update: {order: first}}\n", {"E011 6:30"}},
             {"a bad duration", "    x-icos: {update: {healthTimeout: 30}}\n", {"E068 6:38"}},
             {"a duration beyond bounds", "    x-icos: {maxStaleness: 9y}\n", {"E068 6:28"}},
+            {"a label that is too long",
+             "    x-icos: {spread: {by: " + std::string(254, 'l') + "}}\n",
+             {"E011 6:27"}},
+            {"too many credentials", "    x-icos: {registryCredentials: " + list_of(33) + "}\n", {"E011 6:35"}
+            },
             {"an unknown pull policy", "    x-icos: {pull: sometimes}\n", {"E011 6:20"}},
             {"a list", "    x-icos: [1]\n", {"E011 6:13"}},
         },

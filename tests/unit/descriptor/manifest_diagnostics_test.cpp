@@ -13,7 +13,7 @@ namespace {
 void check_rows(std::string_view head, const std::vector<test::Row>& rows) {
     for (const test::Row& row : rows) {
         INFO(row.what);
-        CHECK(places(std::string(head) + std::string(row.text)) == row.expected);
+        CHECK(places(std::string(head) + row.text) == row.expected);
     }
 }
 

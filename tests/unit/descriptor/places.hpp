@@ -34,7 +34,7 @@ inline Diagnostic first(std::string_view text, std::string_view code, const Opti
 /// A row of a table: the lines below a fixed head, and the expected places.
 struct Row {
     std::string_view what;
-    std::string_view text;
+    std::string text;
     std::vector<std::string> expected;
 };
 

@@ -106,7 +106,7 @@ TEST_CASE("a component without policies demands nothing", "[descriptor][policy]"
     CHECK(app.components[0].policies.empty());
 }
 
-TEST_CASE("thresholds of use are fractions and bytes, each policy's for itself", "[descriptor][policy]") {
+TEST_CASE("thresholds of use are fractions and bytes", "[descriptor][policy]") {
     const Application app = with_policies(
         "{type: node-resource-usage, cpu_threshold_perc: 0.8, memory_threshold: 1Gi}",
         "{type: node-resource-usage, memory_threshold_perc: '0.9', exclude_app_resources: false}"
@@ -121,6 +121,22 @@ TEST_CASE("thresholds of use are fractions and bytes, each policy's for itself",
     CHECK(own[1].memory_threshold == Quantity{1U << 30U, "1Gi"});
     CHECK(own[1].exclude_app_resources);
     CHECK(app.components[1].placement.node_usage == std::vector<NodeResourceUsage>{own[1]});
+}
+
+TEST_CASE("of several thresholds of use the strictest counts", "[descriptor][policy]") {
+    const Application app = with_policies(
+        "{type: node-resource-usage, cpu_threshold_perc: 0.9, memory_threshold: 2Gi}",
+        "{type: node-resource-usage, cpu_threshold_perc: 0.8, memory_threshold: 1Gi}, "
+        "{type: node-resource-usage, memory_threshold_perc: 0.5}, "
+        "{type: node-resource-usage, cpu_threshold_perc: 0.7, exclude_app_resources: false}"
+    );
+
+    CHECK(
+        app.components[0].placement.node_usage ==
+        std::vector<NodeResourceUsage>{
+            {0.8, 0.5, Quantity{2ULL << 30U, "2Gi"}, true}, {0.7, std::nullopt, std::nullopt, false}
+        }
+    );
 }
 
 TEST_CASE("policies are known where they stand, with all that was written", "[descriptor][policy]") {
