@@ -127,6 +127,15 @@ TEST_CASE("positions after a repair are those of the original text", "[descripto
         CHECK((place == "E013 6:3" || place == "E013 7:6" || place.starts_with("W0")));
 }
 
+TEST_CASE("a text in a block is not repaired", "[descriptor][yaml]") {
+    CHECK(places("name: a\ndescription: |\n  security:0.2\n - b\n") == Places{"E001 4:2"});
+    CHECK(places("name: a\ndescription: >-\n  security:0.2\n\n - b\n") == Places{"E001 5:2"});
+    CHECK(
+        places("name: a\ndescription: |\n  security:0.2\ncomponents:\n  - name:c\n    type: docker\n") ==
+        Places{"E015 1:1", "E025 5:5", "W002 5:5"}
+    );
+}
+
 TEST_CASE("repair ends after twenty lines", "[descriptor][yaml]") {
     std::string text = "name: a\ncomponents:\n";
     for (int i = 0; i < 25; ++i) text += fmt::format("  - name:c{}\n    type: docker\n", i);
