@@ -182,6 +182,26 @@ TEST_CASE("requirements below the reservations are a warning at the value", "[de
     CHECK(first(text, "W049").hint == "write 200m");
 }
 
+TEST_CASE("requirements of kubernetes are compared with the sum of its manifests", "[descriptor]") {
+    const std::string text =
+        "name: a\ncomponents:\n  - name: c\n    type: kubernetes\n    manifests: [{name: m}, {name: n}]\n"
+        "    requirements: {cpu: 1.9, memory: 5Mi}\nmanifests:\n"
+        "  - name: m\n    manifest: {apiVersion: apps/v1, kind: Deployment, metadata: {name: m}, spec: "
+        "{replicas: 3, "
+        "template: {spec: {containers: [{resources:\n      {requests: {cpu: 0.5, memory: 1Mi}}}]}}}}\n"
+        "  - name: n\n    manifest: {apiVersion: v1, kind: Pod, metadata: {name: n}, spec: {containers: "
+        "[{resources:\n"
+        "      {requests: {cpu: 500m, memory: 2Mi}}}]}}\n";
+
+    const Diagnostic warning = first(text, "W049");
+
+    CHECK(places(text) == Places{"W049 6:25"});
+    CHECK(warning.hint == "write 2");
+    REQUIRE(warning.related.size() == 2);
+    CHECK(warning.related[0].line == 10);
+    CHECK(warning.related[1].line == 13);
+}
+
 TEST_CASE("who provides a service is told by who owns it", "[descriptor]") {
     const std::string head =
         "name: a\ncomponents:\n  - {name: c, type: kubernetes, manifests: [{name: m}], communication: "

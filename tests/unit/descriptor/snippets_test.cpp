@@ -121,6 +121,37 @@ TEST_CASE("snippet 7 is two fragments in one text", "[descriptor][snippets]") {
     CHECK(places(text) == Places{"E005 1:1", "E004 7:1"});
 }
 
+TEST_CASE("snippet 7's two manifests need what their pods request together", "[descriptor][snippets]") {
+    const auto deployment = [](int number, std::string_view memory) {
+        return fmt::format(
+            "  - name: comp-1-manifest-{0}\n    manifest:\n      apiVersion: apps/v1\n      kind: "
+            "Deployment\n      "
+            "metadata:\n        name: comp-1-manifest-{0}\n      labels:\n        app: x\n      spec:\n      "
+            "  "
+            "template:\n          spec:\n            containers:\n            - name: x\n              "
+            "image: x\n        "
+            "      resources:\n                requests:\n                  cpu: 0.5\n                  "
+            "memory: {1}\n",
+            number,
+            memory
+        );
+    };
+    const std::string text =
+        "name: a\ncomponents:\n  - name: component-1\n    type: kubernetes\n    manifests:\n      - name: "
+        "comp-1-manifest-1\n      - name: comp-1-manifest-2\nmanifests:\n" +
+        deployment(1, "2Mi") + deployment(2, "3Mi");
+
+    const Parsed parsed = test::parsed(text);
+
+    CHECK(places(text) == Places{});
+    REQUIRE(parsed.application.has_value());
+    const Component& component = parsed.application->components[0];
+    CHECK(component.requirements.cpu->value == 1000);
+    CHECK(component.requirements.memory->value == 5U << 20U);
+    CHECK(component.requirements.derived);
+    CHECK(component.manifests[0].original.find("\n      labels:\n        app: x\n") != std::string::npos);
+}
+
 TEST_CASE("snippets 8 to 11 are policy lists", "[descriptor][snippets]") {
     CHECK(
         places(with_policies("policies:\n  - name: policy-name\n    type: policy-type\n")) ==
