@@ -101,6 +101,17 @@ TEST_CASE(
     CHECK_FALSE(pod("containers: [{image: x}]").cpu.has_value());
 }
 
+TEST_CASE("architectures have one name, whichever was written", "[descriptor]") {
+    for (const std::string_view word : {"intel", "x86_64", "amd64", "x86-64"}) {
+        const std::string text = docker(fmt::format(", requirements: {{architecture: {}}}", word), "");
+        CHECK(application(text).components[0].requirements.architecture == "x86_64");
+    }
+    for (const std::string_view word : {"arm64", "aarch64"}) {
+        const std::string text = docker(fmt::format(", requirements: {{architecture: {}}}", word), "");
+        CHECK(application(text).components[0].requirements.architecture == "arm64");
+    }
+}
+
 TEST_CASE("data is a named volume or a bind mount", "[descriptor]") {
     CHECK(application(docker("", ", volumes: [v:/data]")).components[0].holds_data);
     CHECK(application(docker("", ", volumes: [/etc:/host]")).components[0].holds_data);

@@ -193,6 +193,12 @@ TEST_CASE("problems of requirements have their code and place", "[descriptor]") 
             {"a nodelabel as a string", "    requirements: {nodelabel: k}\n", {"E047 6:31"}},
             {"no value in the list", "    requirements: {nodelabel: {key: k, values: []}}\n", {"E048 6:48"}},
             {"a value twice", "    requirements: {nodelabel: {key: k, values: [v, w, v]}}\n", {"E048 6:55"}},
+            {"value beside values",
+             "    requirements: {nodelabel: {key: k, value: v, values: [w]}}\n",
+             {"E047 6:50"}},
+            {"an empty value", "    requirements: {nodelabel: {key: k, values: ''}}\n", {"E048 6:48"}},
+            {"a number as value", "    requirements: {nodelabel: {key: k, values: 1}}\n", {"E011 6:48"}},
+            {"a device without a name", "    requirements: {devices: ''}\n", {"E046 6:29"}},
             {"value is an alias of values", "    requirements: {nodelabel: {key: k, value: v}}\n", {}},
         },
         component
@@ -239,11 +245,41 @@ TEST_CASE("problems of communication have their code and place", "[descriptor]")
             {"a missing space", "    communication:\n      - outgoing:s\n", {"E070 7:9"}},
             {"both words in one entry", "    communication: [{incoming: s, outgoing: s}]\n", {"E070 6:21"}},
             {"an unknown direction", "    communication: [{inbound: s}]\n", {"E071 6:22"}},
+            {"an unknown direction of the newer form", "    communication: {outbound: [s]}\n", {"E071 6:21"}},
+            {"no service", "    communication: {outgoing: []}\n", {"E011 6:31"}},
+            {"services of one entry", "    communication: [{outgoing: [s, t]}]\n", {"E072 6:36"}},
             {"an unknown service", "    communication: [{outgoing: t}]\n", {"E072 6:32"}},
             {"the wrong direction", "    communication: [{incoming: s}]\n", {"W073 6:32"}},
             {"an edge twice", "    communication: [{outgoing: s}, {outgoing: s}]\n", {"W075 6:47"}},
         },
         component
+    );
+}
+
+TEST_CASE("the second of two equal names is related to the first", "[descriptor]") {
+    const std::string components =
+        "name: a\ncomponents:\n  - {name: c, type: docker, manifests: [{name: m}]}\n  - {name: c, type: "
+        "docker, "
+        "manifests: [{name: n}]}\n";
+    const std::string manifests =
+        "manifests:\n  - {name: m, manifest: {services: {s: {image: x}}}}\n  - {name: m, "
+        "manifest: {services: {s: {image: x}}}}\n";
+    const std::string labels = component(
+        "    requirements:\n      nodelabel:\n        key: k\n        values:\n        "
+        "  - v\n          - v\n"
+    );
+
+    CHECK(first(components, "E022").related.at(0).line == 3);
+    CHECK(first(components + manifests, "E032").line == 7);
+    CHECK(first(components + manifests, "E032").related.at(0).line == 6);
+    CHECK(first(labels, "E048").line == 11);
+    CHECK(first(labels, "E048").related.at(0).line == 10);
+}
+
+TEST_CASE("nothing is said of what is below a value of the wrong type", "[descriptor]") {
+    CHECK(
+        places(component("    requirements: [{cpuu: 1}]\n    policies: {type: {}}\n    x-icos: [{zzz: 1}]\n")
+        ) == Places{"E011 6:19", "E011 7:15", "E011 8:13"}
     );
 }
 

@@ -198,6 +198,50 @@ TEST_CASE("a policy without a remediation has its type's", "[descriptor][policy]
     CHECK(words == std::vector<std::string>{"redeploy", "redeploy", "redeploy", "none", "migrate"});
 }
 
+TEST_CASE(
+    "a descriptor with policies in all places and forms is read as the Policy Manager does",
+    "[descriptor][policy]"
+) {
+    const Application app = application(
+        "name: mjpeg-ffmpeg-app\ndescription: x\ncomponents:\n"
+        "  - {name: ffmpeg, type: manifest, manifests: [{name: ffmpeg-pod}], requirements: {memory: 200Mb, "
+        "nodelabel: "
+        "{key: k, value: v}}, policies: [\n"
+        "      {security: high},\n"
+        "      {name: my-policy, type: custom, fromTemplate: compss-under-allocation, remediation: "
+        "scale-up,\n"
+        "       variables: {thresholdTimeSeconds: 120, compssTask: provesOtel.example_task}},\n"
+        "      {name: my-policy-2, type: custom, spec: {expr: my-metric > 10}, remediation: scale-down,\n"
+        "       variables: {compssTask: provesOtel.example_task}}]}\n"
+        "  - {name: mjpeg, type: kubernetes, manifests: [{name: mjpeg}]}\n"
+        "policies:\n"
+        "  - {name: user-preference-policy-example, type: user-preference, performance: 0.5, security: 0.2, "
+        "energyconsumption: 0.3}\n"
+        "  - {name: securitypolicyexample, type: security, level: low, apply-to: ffmpeg}\n"
+        "  - {security: low, apply-to: [ffmpeg, mjpeg]}\n"
+        "  - {security: low}\n"
+        "  - {name: securitypolicyexample2, type: security, level: high, remediation: migrate, apply-to: "
+        "ffmpeg}\n"
+        "  - {security: medium, apply-to: mjpeg}\n"
+        "---\napiVersion: v1\nkind: Pod\nmetadata: {name: ffmpeg-pod}\n"
+        "---\napiVersion: v1\nkind: Pod\nmetadata: {name: mjpeg}\n"
+    );
+
+    REQUIRE(app.policies.size() == 6);
+    CHECK(type_of(app.policies[0].rule) == "scheduler");
+    CHECK(app.policies[1].apply_to == std::vector<std::string>{"ffmpeg"});
+    CHECK(app.policies[2].apply_to == std::vector<std::string>{"ffmpeg", "mjpeg"});
+    CHECK(app.policies[3].apply_to.empty());
+    CHECK(app.policies[4].remediation == "migrate");
+    CHECK(app.policies[5].remediation == "redeploy");
+    REQUIRE(app.components[0].policies.size() == 3);
+    CHECK(std::get<CustomRule>(app.components[0].policies[2].rule).spec->expr == "my-metric > 10");
+    CHECK(app.components[0].placement.security.level == SecurityLevel::high);
+    CHECK(app.components[1].placement.security.level == SecurityLevel::medium);
+    check_weights(app.components[1], 0.5, 0.3, 0.2);
+    CHECK(app.components[0].requirements.memory->value == 200'000'000);
+}
+
 TEST_CASE("policies are read with repaired spaces", "[descriptor][policy]") {
     const Parsed parsed = test::parsed(
         "name: a\npolicies:\n  - security:high\ncomponents: [{name: c, type: docker, manifests: [{name: "
