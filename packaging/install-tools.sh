@@ -6,7 +6,8 @@ build=(clang-19 lld-19 libclang-rt-19-dev ccache ninja-build cmake pkg-config li
        libboost-url1.81-dev libboost-system1.81-dev libyaml-cpp-dev libyaml-dev libsqlite3-dev libspdlog-dev libfmt-dev libssl-dev zlib1g-dev
        libcli11-dev git)
 run=(docker.io busybox-static curl jq procps)
-test=(catch2 libbenchmark-dev clang-format-19 clang-tidy-19 sqlite3 iproute2 prometheus-node-exporter docker-compose)
+test=(catch2 libbenchmark-dev clang-format-19 clang-tidy-19 sqlite3 iproute2 prometheus-node-exporter docker-compose
+      python3-jsonschema python3-yaml)
 coverage=(gcovr llvm-19)
 wanted=()
 for group in "${@:-build}"; do

@@ -53,7 +53,9 @@ std::size_t distance(std::string_view a, std::string_view b, std::size_t limit) 
 std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates) {
     if (word.size() > kLongestWord) return {};
     std::string_view best;
-    std::size_t best_distance = std::clamp<std::size_t>(word.size() / 3, 1, kMostEdits) + 1;
+    // One edit makes any letter of any other.
+    const std::size_t most = word.size() < 2 ? 0 : std::clamp<std::size_t>(word.size() / 3, 1, kMostEdits);
+    std::size_t best_distance = most + 1;
     for (const std::string_view candidate : candidates.first(std::min(candidates.size(), kMostCandidates))) {
         if (candidate.size() > kLongestWord || candidate.empty()) continue;
         const std::size_t d = distance(word, candidate, best_distance);

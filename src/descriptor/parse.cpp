@@ -96,6 +96,7 @@ std::optional<Application> read_application(std::string_view text, const Options
     header::resolve_communication(draft, report);
     header::derive_requirements(draft, report);
     header::check_host_ports(draft, report);
+    header::resolve_policies(draft);
     for (header::ComponentDraft& component : draft.components) {
         draft.application.components.push_back(std::move(component.component));
     }

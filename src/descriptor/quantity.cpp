@@ -12,6 +12,8 @@ namespace icos::descriptor {
 namespace {
 
 constexpr std::string_view kUnits = "Ki Mi Gi Ti, k M G T";
+/// A number that is longer says no more.
+constexpr std::size_t kLongestText = 64;
 /// 8 EiB: sums of a few of them must not overflow.
 constexpr long double kMostBytes = 9.2e18L;
 constexpr long double kMostMilliCores = 1e12L;
@@ -105,7 +107,7 @@ QuantityReading read_cpu(std::string_view text) {
         number.remove_suffix(1);
         factor = 1.0L;
     }
-    const auto value = parse_number(number);
+    const auto value = text.size() > kLongestText ? std::nullopt : parse_number(number);
     if (!value || *value <= 0) {
         return bad(
             "E042", fmt::format("\"{}\" is not a positive number of cores", text), "write 0.5 or \"500m\""
@@ -117,7 +119,7 @@ QuantityReading read_cpu(std::string_view text) {
 }
 
 QuantityReading read_memory(std::string_view text) {
-    const std::string_view number = number_prefix(text);
+    const std::string_view number = text.size() > kLongestText ? std::string_view() : number_prefix(text);
     const auto value = number.empty() ? std::nullopt : parse_number(number);
     if (!value) {
         return bad(

@@ -18,6 +18,14 @@ bool is_below_manifests(std::string_view path) {
     return path.size() == kRoot.size() || path[kRoot.size()] == '[' || path[kRoot.size()] == '.';
 }
 
+constexpr std::size_t kLongestKey = 80;
+constexpr std::size_t kLongestMessage = 400;
+
+/// Whether a character begins at this byte of a UTF-8 text.
+bool begins_character(const std::string& text, std::size_t i) {
+    return i >= text.size() || (static_cast<unsigned char>(text[i]) & 0xC0U) != 0x80U;
+}
+
 auto key_of(const Diagnostic& d) {
     return std::tie(d.line, d.column, d.code, d.message);
 }
@@ -36,6 +44,10 @@ void Report::add(std::string_view code, Position at, std::string path, std::stri
         .hint = std::move(extra.hint),
         .related = std::move(extra.related),
     };
+    for (std::string* text : {&diagnostic.path, &diagnostic.message, &diagnostic.hint})
+        *text = clipped(std::move(*text), kLongestMessage);
+    for (Related& place : diagnostic.related)
+        place.message = clipped(std::move(place.message), kLongestMessage);
     if (strict_ && !known.strict_code.empty()) {
         diagnostic.severity = Severity::error;
         diagnostic.code = std::string(known.strict_code);
@@ -77,7 +89,19 @@ std::vector<Diagnostic> Report::take() {
     return std::move(diagnostics_);
 }
 
+std::string clipped(std::string text, std::size_t most) {
+    if (text.size() <= most) return text;
+    std::size_t head = most * 2 / 3;
+    std::size_t tail = text.size() - most / 3;
+    while (!begins_character(text, head)) --head;
+    while (!begins_character(text, tail)) ++tail;
+    return fmt::format(
+        "{}...{}", std::string_view(text).substr(0, head), std::string_view(text).substr(tail)
+    );
+}
+
 std::string child(std::string_view path, std::string_view key) {
+    if (key.size() > kLongestKey) return child(path, clipped(std::string(key), kLongestKey - 3));
     return path.empty() ? std::string(key) : fmt::format("{}.{}", path, key);
 }
 

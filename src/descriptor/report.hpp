@@ -45,7 +45,11 @@ private:
     std::vector<Diagnostic> diagnostics_;
 };
 
-/// "components[1].name"
+/// The text, or its beginning and its end where it is longer than `most` bytes: nobody reads a name of a
+/// megabyte, and a text that repeats it in each of its problems must not fill the memory.
+std::string clipped(std::string text, std::size_t most);
+
+/// "components[1].name"; long keys are clipped.
 std::string child(std::string_view path, std::string_view key);
 std::string child(std::string_view path, std::size_t index);
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "icos/descriptor/descriptor.hpp"
 
+#include <array>
+
 namespace icos::descriptor {
 
 std::string_view to_string(ComponentType type) noexcept {
@@ -17,6 +19,13 @@ std::string_view to_string(ComponentType type) noexcept {
 
 std::string_view to_string(Engine engine) noexcept {
     return engine == Engine::docker ? "docker" : "kubernetes";
+}
+
+std::string_view type_of(const PolicyRule& rule) noexcept {
+    constexpr std::array<std::string_view, std::variant_size_v<PolicyRule>> kWords{
+        "security", "scheduler", "custom", "node-resource-usage", "redeployOnLostTelemetry"
+    };
+    return kWords[rule.index()];
 }
 
 }  // namespace icos::descriptor

@@ -21,8 +21,10 @@ constexpr std::array<std::string_view, 6> kKeys{
     "version", "services", "networks", "volumes", "configs", "secrets"
 };
 
+constexpr std::size_t kLongestName = 63;
+
 bool is_service_name(std::string_view name) {
-    return !name.empty() && name.size() <= 63 && std::all_of(name.begin(), name.end(), [](char c) {
+    return !name.empty() && name.size() <= kLongestName && std::all_of(name.begin(), name.end(), [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
                c == '_' || c == '-';
     });
@@ -46,8 +48,9 @@ std::vector<Service> read_services(const Field& field) {
                 )
             );
         }
-        Service service =
-            read_service(Field(member.value, path, member.key.text, field.report()), member.key.text);
+        // A name that is too long is refused, and must not be repeated by each of the service's ports.
+        const std::string name = clipped(member.key.text, kLongestName);
+        Service service = read_service(Field(member.value, path, name, field.report()), name);
         if (service.replicas > 1 && !service.ports.empty()) {
             const PortClaim& claim = service.ports.front();
             field.report().add(

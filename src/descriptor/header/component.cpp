@@ -145,12 +145,16 @@ void read_components(const Field& components, Draft& draft) {
         }
         draft.components.push_back(std::move(component));
     }
+    // Policies come last: `apply-to` may name any component.
+    std::size_t next = 0;
     for (std::size_t i = 0; i < components.node().items.size(); ++i) {
         const Field map(
             components.node().items[i], child(components.path(), i), "component", components.report()
         );
         if (!map.node().is_map()) continue;
-        if (const auto policies = map.at("policies")) read_policies(*policies, Scope::component, draft);
+        Component& component = draft.components[next++].component;
+        if (const auto policies = map.at("policies"))
+            component.policies = read_policies(*policies, Scope::component, draft);
     }
 }
 

@@ -97,7 +97,8 @@ void read_document(const Field& header, Draft& draft) {
     } else if (const Field field = *header.at("components"); field.expect_list()) {
         read_components(field, draft);
     }
-    if (const auto field = header.at("policies")) read_policies(*field, Scope::application, draft);
+    if (const auto field = header.at("policies"))
+        application.policies = read_policies(*field, Scope::application, draft);
 }
 
 }  // namespace icos::descriptor::header

@@ -37,6 +37,14 @@ struct Sum {
     std::uint64_t memory = 0;
 };
 
+Sum operator+(const Sum& a, const Sum& b) {
+    return {saturating_add(a.cpu, b.cpu), saturating_add(a.memory, b.memory)};
+}
+
+Sum larger(const Sum& a, const Sum& b) {
+    return {std::max(a.cpu, b.cpu), std::max(a.memory, b.memory)};
+}
+
 class PodReader {
 public:
     PodReader(const std::string& path, ManifestFacts& facts) : path_(path), facts_(facts) {}
@@ -44,15 +52,19 @@ public:
     void read(const Node& pod, std::uint64_t replicas, const std::string& owner) {
         Sum together;
         for_each(pod, "containers", [&](const Node& container) {
-            const Sum one = container_sum(container);
-            together = {saturating_add(together.cpu, one.cpu), saturating_add(together.memory, one.memory)};
+            together = together + container_sum(container);
             read_ports(container, owner);
         });
-        // Init containers run one after the other, before the rest: a pod needs the larger of the two.
+        // Init containers run one after the other, before the rest: a pod needs the largest of all these
+        // steps. Those that are always restarted stay beside what comes after them.
+        Sum beside;
+        Sum step;
         for_each(pod, "initContainers", [&](const Node& container) {
             const Sum one = container_sum(container);
-            together = {std::max(together.cpu, one.cpu), std::max(together.memory, one.memory)};
+            step = larger(step, beside + one);
+            if (scalar(container.find("restartPolicy")) == "Always") beside = beside + one;
         });
+        together = larger(together + beside, step);
         facts_.cpu_milli = saturating_multiply(together.cpu, replicas);
         facts_.memory = saturating_multiply(together.memory, replicas);
         facts_.memory_as_header = facts_.memory;
@@ -74,12 +86,19 @@ private:
     Sum container_sum(const Node& container) {
         if (const std::string image = scalar(container.find("image")); !image.empty())
             facts_.images.push_back(image);
-        const Node* requests = descend(&container, {"resources", "requests"});
-        if (requests == nullptr) return {};
-        const Node* cpu = requests->find("cpu");
-        const Node* memory = requests->find("memory");
-        if (cpu != nullptr || memory != nullptr) facts_.reservation_lines.push_back(requests->at.line);
+        const Node* cpu = requested(container, "cpu");
+        const Node* memory = requested(container, "memory");
+        if (const Node* resources = container.find("resources"); cpu != nullptr || memory != nullptr) {
+            const Node* requests = descend(resources, {"requests"});
+            facts_.reservation_lines.push_back((requests == nullptr ? resources : requests)->at.line);
+        }
         return {read_cpu(scalar(cpu)).value.value_or(0), read_memory(scalar(memory)).value.value_or(0)};
+    }
+
+    /// As the API server completes it: a limit without a request is the request too.
+    static const Node* requested(const Node& container, std::string_view resource) {
+        const Node* request = descend(&container, {"resources", "requests", resource});
+        return request != nullptr ? request : descend(&container, {"resources", "limits", resource});
     }
 
     void read_ports(const Node& container, const std::string& owner) {

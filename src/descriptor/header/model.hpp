@@ -66,12 +66,13 @@ void read_legacy_document(
     const Node& document, std::size_t index, const yaml::Source& source, Report& report, Draft& draft
 );
 void read_requirements(const Field& requirements, ComponentDraft& draft);
+/// A Kubernetes quantity of memory; E043, W044 and E045.
+std::optional<Quantity> read_memory_quantity(const Field& field);
 XIcos read_x_icos(const Field& options);
 std::vector<EdgeDraft> read_communication(const Field& communication);
-/// `component`: name and line of each component for `apply-to`; `in_component` when the policies belong to
-/// one.
 enum class Scope { application, component };
-void read_policies(const Field& policies, Scope scope, const Draft& draft);
+/// The draft has all components, for `apply-to`.
+std::vector<Policy> read_policies(const Field& policies, Scope scope, const Draft& draft);
 /// Facts of a Kubernetes object; E037 where it is none.
 ManifestFacts read_kubernetes(const Field& object, ManifestDraft& draft);
 
@@ -80,6 +81,8 @@ void resolve_references(Draft& draft, Report& report);
 void resolve_communication(Draft& draft, Report& report);
 void derive_requirements(Draft& draft, Report& report);
 void check_host_ports(const Draft& draft, Report& report);
+/// Tells each component what the policies demand of its node.
+void resolve_policies(Draft& draft);
 
 /// E012 or W012 if the name breaks RFC 1123.
 void check_name(const Field& field, std::string_view name, std::string_view code);

@@ -130,6 +130,10 @@ std::optional<NodeLabel> read_node_label(const Field& field) {
 
 }  // namespace
 
+std::optional<Quantity> read_memory_quantity(const Field& field) {
+    return read_quantity(field, read_memory);
+}
+
 void read_requirements(const Field& field, ComponentDraft& draft) {
     Requirements& requirements = draft.component.requirements;
     field.known_keys(kKeys, "E040");
@@ -140,7 +144,7 @@ void read_requirements(const Field& field, ComponentDraft& draft) {
     }
     if (const auto value = field.at("memory")) {
         draft.memory_at = value->node().at;
-        requirements.memory = read_quantity(*value, read_memory);
+        requirements.memory = read_memory_quantity(*value);
     }
     if (const auto value = field.at("devices")) requirements.devices = read_devices(*value);
     if (const auto value = field.at("nodelabel")) requirements.node_label = read_node_label(*value);

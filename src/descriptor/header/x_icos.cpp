@@ -47,6 +47,14 @@ std::optional<std::uint32_t> read_duration(const Field& field) {
     return std::nullopt;
 }
 
+/// Components inherit these: a long one would be there once for each.
+bool is_short(const std::string& text, const Field& field) {
+    constexpr std::size_t kLongest = 253;
+    if (text.size() <= kLongest) return true;
+    field.fail("E011", fmt::format("longer than {} characters", kLongest));
+    return false;
+}
+
 std::optional<std::string> read_window(const Field& field) {
     const auto text = field.string();
     if (!text) return std::nullopt;
@@ -69,7 +77,10 @@ XIcos read_x_icos(const Field& field) {
     if (const auto value = field.at("replicas")) options.replicas = read_count(*value);
     if (const auto spread = field.at("spread"); spread && spread->expect_map()) {
         spread->known_keys(kSpreadKeys);
-        if (const auto by = spread->at("by")) options.spread_by = by->string();
+        if (const auto by = spread->at("by")) {
+            auto label = by->string();
+            if (label && is_short(*label, *by)) options.spread_by = std::move(label);
+        }
         if (const auto max = spread->at("max")) options.spread_max = read_count(*max);
     }
     if (const auto value = field.at("antiAffinity")) options.anti_affinity = value->boolean();
@@ -87,8 +98,17 @@ XIcos read_x_icos(const Field& field) {
             options.health_timeout_ms = read_duration(*timeout);
     }
     if (const auto value = field.at("maxStaleness")) options.max_staleness_ms = read_duration(*value);
-    if (const auto value = field.at("registryCredentials"))
-        options.registry_credentials = value->strings().value_or(std::vector<std::string>{});
+    if (const auto value = field.at("registryCredentials")) {
+        constexpr std::size_t kMostCredentials = 32;
+        auto names = value->strings().value_or(std::vector<std::string>{});
+        if (names.size() > kMostCredentials) {
+            value->fail("E011", fmt::format("more than {} credentials", kMostCredentials));
+            names.clear();
+        }
+        for (std::string& name : names) {
+            if (is_short(name, *value)) options.registry_credentials.push_back(std::move(name));
+        }
+    }
     if (const auto value = field.at("window")) options.window = read_window(*value);
     if (const auto value = field.at("pull")) options.pull = value->one_of(kPull, "E011");
     return options;

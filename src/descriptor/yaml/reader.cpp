@@ -82,8 +82,16 @@ SyntaxError syntax_error(const yaml_parser_t& parser, const Source& source) {
 
 enum class Outcome { complete, stopped, failed };
 
+/// The lines of a literal or folded text: what looks like a key there is none.
+struct Block {
+    std::size_t first = 0;
+    std::size_t last = 0;
+};
+
 /// One pass over the text. `failed`: `error` is set; `stopped`: a finding of the builder says why.
-Outcome build(const Source& source, TreeBuilder& builder, std::optional<SyntaxError>& error) {
+Outcome build(
+    const Source& source, TreeBuilder& builder, std::optional<SyntaxError>& error, std::vector<Block>& blocks
+) {
     Parser parser(source.repaired());
     const auto node_at = [&](const yaml_event_t& event) {
         Node node;
@@ -122,6 +130,10 @@ Outcome build(const Source& source, TreeBuilder& builder, std::optional<SyntaxEr
                 const auto& scalar = event.data.scalar;
                 Node node = node_at(event);
                 const Tag tag = check_tag(scalar.tag, node.at);
+                if (scalar.style == YAML_LITERAL_SCALAR_STYLE || scalar.style == YAML_FOLDED_SCALAR_STYLE) {
+                    const Position end = source.position(event.end_mark.index);
+                    blocks.push_back({node.at.line + 1, end.column == 1 ? end.line - 1 : end.line});
+                }
                 node.text.assign(reinterpret_cast<const char*>(scalar.value), scalar.length);
                 node.plain = scalar.style == YAML_PLAIN_SCALAR_STYLE && tag != Tag::string;
                 const bool null = tag == Tag::null || (node.plain && is_null_text(node.text));
@@ -185,7 +197,10 @@ std::optional<Repair> repair_of(const Source& source, std::size_t line_number) {
 }
 
 std::optional<Repair> find_repair(
-    const Source& source, const SyntaxError& error, const std::vector<Repair>& done
+    const Source& source,
+    const SyntaxError& error,
+    const std::vector<Block>& blocks,
+    const std::vector<Repair>& done
 ) {
     // The construct that could not be finished starts on the offending line; a key glued to the first line of
     // a plain scalar of several lines is only noticed one line later.
@@ -194,7 +209,10 @@ std::optional<Repair> find_repair(
          {error.construct_message.empty() ? 0 : error.construct.line, problem, problem - 1}) {
         const bool repaired =
             std::any_of(done.begin(), done.end(), [&](const Repair& r) { return r.line == line; });
-        if (line == 0 || repaired) continue;
+        const bool text = std::any_of(blocks.begin(), blocks.end(), [&](const Block& block) {
+            return line >= block.first && line <= block.last;
+        });
+        if (line == 0 || repaired || text) continue;
         if (auto repair = repair_of(source, line)) return repair;
     }
     return std::nullopt;
@@ -249,9 +267,10 @@ Stream read(Source& source, const Options& options, Report& report) {
     while (true) {
         TreeBuilder builder(options);
         std::optional<SyntaxError> error;
-        const Outcome outcome = build(source, builder, error);
+        std::vector<Block> blocks;
+        const Outcome outcome = build(source, builder, error, blocks);
         if (outcome == Outcome::failed && repairs.size() < kMaxRepairs) {
-            if (auto repair = find_repair(source, *error, repairs)) {
+            if (auto repair = find_repair(source, *error, blocks, repairs)) {
                 source.insert_space(repair->line, repair->space_at);
                 repairs.push_back(std::move(*repair));
                 continue;

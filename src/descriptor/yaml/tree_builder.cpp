@@ -100,6 +100,7 @@ bool TreeBuilder::open(Node node, std::string anchor) {
     frame.node = std::move(node);
     frame.anchor = std::move(anchor);
     frame.nodes_before = before;
+    frame.repeated_before = repeated_;
     stack_.push_back(std::move(frame));
     return true;
 }
@@ -110,14 +111,17 @@ void TreeBuilder::close(std::size_t end) {
     // A block ends where its last child does; braces and brackets have an end of their own.
     if (end != 0) frame.node.span.end = end;
     if (!frame.anchor.empty()) {
-        anchors_[frame.anchor] = Anchored{frame.node, nodes_ - frame.nodes_before, frame.height};
+        const std::size_t written =
+            frame.node.span.end - std::min(frame.node.span.begin, frame.node.span.end);
+        const std::size_t bytes = written + repeated_ - frame.repeated_before;
+        anchors_[frame.anchor] = Anchored{frame.node, nodes_ - frame.nodes_before, frame.height, bytes};
     }
     attach(std::move(frame.node), frame.height);
 }
 
 bool TreeBuilder::scalar(Node node, const std::string& anchor) {
     if (!count(1, 0, node.at)) return false;
-    if (!anchor.empty()) anchors_[anchor] = Anchored{node, 1, 0};
+    if (!anchor.empty()) anchors_[anchor] = Anchored{node, 1, 0, node.text.size()};
     attach(std::move(node), 0);
     return true;
 }
@@ -135,6 +139,11 @@ bool TreeBuilder::alias(const std::string& anchor, Position at, std::size_t end)
         return false;
     }
     if (!count(found->second.nodes, found->second.height, at)) return false;
+    repeated_ += found->second.bytes;
+    if (repeated_ > options_.max_bytes) {
+        find("E007", at, fmt::format("aliases repeat more than {} bytes", options_.max_bytes));
+        return false;
+    }
     Node copy = found->second.node;
     copy.at = at;
     attach(std::move(copy), found->second.height);

@@ -44,12 +44,14 @@ private:
         Node key;
         std::unordered_map<std::string, Position> seen;
         std::size_t nodes_before = 0;
+        std::size_t repeated_before = 0;
         std::size_t height = 1;
     };
     struct Anchored {
         Node node;
         std::size_t nodes = 0;
         std::size_t height = 0;
+        std::size_t bytes = 0;  ///< of the text, with those that aliases in it repeat
     };
 
     bool count(std::size_t nodes, std::size_t height, Position at);
@@ -63,6 +65,7 @@ private:
     std::vector<Frame> stack_;
     std::map<std::string, Anchored> anchors_;
     std::size_t nodes_ = 0;
+    std::size_t repeated_ = 0;  ///< bytes that aliases repeat
     std::vector<Finding> findings_;
 };
 

@@ -28,7 +28,10 @@ struct ValidateOptions {
 };
 /// Offline: needs no controller. -o json prints the diagnostics.
 int validate(const ValidateOptions& options, Format format);
-/// A commented starter descriptor on stdout.
+/// A commented descriptor to start from, valid without a warning; an error for a name that would make it
+/// invalid.
+Result<std::string> starter(const std::string& type, const std::string& name);
+/// The starter on stdout.
 int init(const std::string& type, const std::string& name);
 
 struct GetOptions {

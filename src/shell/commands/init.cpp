@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "commands/commands.hpp"
+#include "icos/descriptor/descriptor.hpp"
 
 #include <cstdio>
 #include <string_view>
@@ -16,6 +17,14 @@ description: "what it is for"
 components:
 )";
 
+/// Of a component; the same whatever runs it.
+constexpr std::string_view kPolicies = R"(    # policies:
+    #   - {type: scheduler, performance: 0.5, energy: 0.3, security: 0.2}   # what counts when nodes are compared
+    #   - security: medium       # the least security of its node
+    # communication:
+    #   - incoming: db           # a service of another component that this one needs
+)";
+
 constexpr std::string_view kDocker = R"(  - name: web
     type: docker                 # docker, kubernetes, or multiple (manifests for both)
     manifests:
@@ -28,7 +37,7 @@ constexpr std::string_view kDocker = R"(  - name: web
       # nodelabel:               # one replica on a node for each listed value
       #   key: site
       #   values: [lab]
-
+POLICIES
 manifests:
   - name: web
     manifest:                    # a compose file; keys that are not supported are refused, never ignored
@@ -45,17 +54,17 @@ manifests:
 )";
 
 constexpr std::string_view kKubernetes = R"(  - name: web
-    type: kubernetes
+    type: kubernetes             # docker, kubernetes, or multiple (manifests for both)
     manifests:
-      - name: web
+      - name: web                # each is an entry of `manifests` below, and best named like its object
       - name: web-svc
-    requirements:
-      cpu: 0.1
-      memory: 64Mi
-
+    requirements:                # without them: the sum of what the pods request
+      cpu: 0.1                   # cores; "100m" is the same
+      memory: 64Mi               # Ki Mi Gi (1024) or k M G (1000)
+POLICIES
 manifests:
   - name: web
-    manifest:
+    manifest:                    # one Kubernetes object, handed on as it is written here
       apiVersion: apps/v1
       kind: Deployment
       metadata: {name: web}
@@ -83,15 +92,15 @@ manifests:
 constexpr std::string_view kMultiple = R"(  - name: web
     type: multiple               # runs on whichever engine is chosen: manifests for both
     manifests:
-      - name: web-docker
+      - name: web-docker         # the endings tell people; the content tells the system
       - name: web-kubernetes
     requirements:
-      cpu: 0.1
-      memory: 64Mi
-
+      cpu: 0.1                   # cores; "100m" is the same
+      memory: 64Mi               # Ki Mi Gi (1024) or k M G (1000)
+POLICIES
 manifests:
   - name: web-docker
-    manifest:
+    manifest:                    # a compose file
       services:
         web:
           image: busybox:1
@@ -99,7 +108,7 @@ manifests:
           ports: ["8080:8080"]
           restart: unless-stopped
   - name: web-kubernetes
-    manifest:
+    manifest:                    # a Kubernetes object
       apiVersion: apps/v1
       kind: Deployment
       metadata: {name: web-kubernetes}
@@ -114,13 +123,32 @@ manifests:
                 command: ["httpd", "-f", "-p", "8080", "-h", "/etc"]
 )";
 
+void replace(std::string& text, std::string_view word, std::string_view by) {
+    text.replace(text.find(word), word.size(), by);
+}
+
 }  // namespace
 
-int init(const std::string& type, const std::string& name) {
+Result<std::string> starter(const std::string& type, const std::string& name) {
     std::string text(kHeader);
-    text.replace(text.find("NAME"), 4, name);
+    replace(text, "NAME", name);
     text += type == "kubernetes" ? kKubernetes : type == "multiple" ? kMultiple : kDocker;
-    std::fputs(text.c_str(), stdout);
+    replace(text, "POLICIES\n", std::string(kPolicies) + "\n");
+    // Whatever the name does to the text, what comes out is valid.
+    for (const descriptor::Diagnostic& problem : descriptor::parse(text).diagnostics) {
+        if (problem.severity == descriptor::Severity::info) continue;
+        return Error{errc::invalid, problem.message, problem.hint};
+    }
+    return text;
+}
+
+int init(const std::string& type, const std::string& name) {
+    const Result<std::string> text = starter(type, name);
+    if (text.has_error()) {
+        report(text.error());
+        return kUsage;
+    }
+    std::fputs(text->c_str(), stdout);
     return kDone;
 }
 

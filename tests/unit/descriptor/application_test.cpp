@@ -8,7 +8,7 @@ using namespace icos::descriptor;
 namespace {
 
 Application application(const std::string& text) {
-    const Parsed parsed = parse(text);
+    const Parsed parsed = test::parsed(text);
     for (const Diagnostic& diagnostic : parsed.diagnostics) {
         if (diagnostic.severity == Severity::error) FAIL_CHECK(to_line(diagnostic));
     }
@@ -67,6 +67,49 @@ TEST_CASE(
     CHECK(component.images == std::vector<std::string>{"x", "y", "i"});
     CHECK(component.host_ports == std::vector<HostPort>{{"", 80, "tcp"}});
     CHECK(component.holds_data);
+}
+
+TEST_CASE(
+    "a limit without a request is what a pod needs, and sidecars stay beside the rest", "[descriptor]"
+) {
+    const auto pod = [](std::string_view spec) {
+        return application(
+                   fmt::format(
+                       "name: a\ncomponents: [{{name: c, type: kubernetes, manifests: [{{name: m}}]}}]\n"
+                       "manifests: [{{name: m, manifest: {{apiVersion: v1, kind: Pod, metadata: {{name: m}}, "
+                       "spec: {{{}}}}}}}]\n",
+                       spec
+                   )
+        )
+            .components[0]
+            .requirements;
+    };
+
+    const Requirements limited =
+        pod("containers: [{resources: {requests: {cpu: 100m}, limits: {cpu: 2, memory: 1Mi}}}, {resources: "
+            "{limits: {cpu: "
+            "1}}}]");
+    const Requirements with_sidecar = pod(
+        "initContainers: [{restartPolicy: Always, resources: {requests: {cpu: 1, memory: 1Mi}}}, {resources: "
+        "{requests: {cpu: 5, memory: 1Mi}}}], containers: [{resources: {requests: {cpu: 2, memory: 4Mi}}}]"
+    );
+
+    CHECK(limited.cpu->value == 1100);
+    CHECK(limited.memory->value == 1U << 20U);
+    CHECK(with_sidecar.cpu->value == 6000);
+    CHECK(with_sidecar.memory->value == 5U << 20U);
+    CHECK_FALSE(pod("containers: [{image: x}]").cpu.has_value());
+}
+
+TEST_CASE("architectures have one name, whichever was written", "[descriptor]") {
+    for (const std::string_view word : {"intel", "x86_64", "amd64", "x86-64"}) {
+        const std::string text = docker(fmt::format(", requirements: {{architecture: {}}}", word), "");
+        CHECK(application(text).components[0].requirements.architecture == "x86_64");
+    }
+    for (const std::string_view word : {"arm64", "aarch64"}) {
+        const std::string text = docker(fmt::format(", requirements: {{architecture: {}}}", word), "");
+        CHECK(application(text).components[0].requirements.architecture == "arm64");
+    }
 }
 
 TEST_CASE("data is a named volume or a bind mount", "[descriptor]") {
@@ -137,6 +180,23 @@ TEST_CASE("manifests keep the bytes that were written", "[descriptor]") {
     CHECK(app.components[0].manifests[0].line == 4);
 }
 
+TEST_CASE("objects in documents of their own keep their bytes", "[descriptor]") {
+    const Application app = application(
+        "name: a\r\ncomponents: [{name: c, type: kubernetes, manifests: [{name: m}, {name: n}]}]\r\n---\r\n"
+        "# of the pod\r\napiVersion: v1\r\nkind: Pod   # first\r\nmetadata:\r\n  name: m\r\n  labels: {a: &x "
+        "b, c: "
+        "*x}\r\n---\r\n{apiVersion: v1, kind: ConfigMap,\r\n metadata: {name: n}}\r\n...\r\n"
+    );
+
+    const std::vector<Manifest>& manifests = app.components[0].manifests;
+    REQUIRE(manifests.size() == 2);
+    CHECK(
+        manifests[0].original ==
+        "apiVersion: v1\r\nkind: Pod   # first\r\nmetadata:\r\n  name: m\r\n  labels: {a: &x b, c: *x}\r\n"
+    );
+    CHECK(manifests[1].original == "{apiVersion: v1, kind: ConfigMap,\r\n metadata: {name: n}}");
+}
+
 TEST_CASE("a manifest that ends in a block scalar keeps it whole", "[descriptor]") {
     const std::string text =
         "name: a\ncomponents: [{name: c, type: kubernetes, manifests: [{name: m}]}]\nmanifests:\n  - name: "
@@ -162,5 +222,5 @@ TEST_CASE("the namespace is the descriptor's, else the name made valid", "[descr
 }
 
 TEST_CASE("an application with errors is not given out", "[descriptor]") {
-    CHECK_FALSE(parse(docker("", ", imag: y")).application.has_value());
+    CHECK_FALSE(test::parsed(docker("", ", imag: y")).application.has_value());
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "places.hpp"
+#include "yaml/source.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -42,7 +43,7 @@ TEST_CASE("unreadable input is refused with one clear place", "[descriptor][yaml
     for (const test::Row& row : rows) {
         INFO(row.what);
         CHECK(places(row.text) == row.expected);
-        CHECK_FALSE(parse(row.text).application.has_value());
+        CHECK_FALSE(test::parsed(row.text).application.has_value());
     }
     CHECK(places(std::string_view("name: a\0\n", 9)) == Places{"E008 1:8"});
 }
@@ -109,10 +110,10 @@ TEST_CASE("a missing space after ':' is repaired, and strict refuses it", "[desc
         "{s: {image: x}}}\n";
 
     CHECK(places(text) == Places{"W002 3:5", "W002 9:9"});
-    CHECK(parse(text).application.has_value());
+    CHECK(test::parsed(text).application.has_value());
     CHECK(first(text, "W002").message == "\"name:c\" read as \"name: c\" (space missing)");
     CHECK(places(text, {.strict = true}) == Places{"E002 3:5", "E002 9:9"});
-    CHECK_FALSE(parse(text, {.strict = true}).application.has_value());
+    CHECK_FALSE(test::parsed(text, {.strict = true}).application.has_value());
 }
 
 TEST_CASE("positions after a repair are those of the original text", "[descriptor][yaml]") {
@@ -124,6 +125,15 @@ TEST_CASE("positions after a repair are those of the original text", "[descripto
 
     for (const std::string& place : places(text))
         CHECK((place == "E013 6:3" || place == "E013 7:6" || place.starts_with("W0")));
+}
+
+TEST_CASE("a text in a block is not repaired", "[descriptor][yaml]") {
+    CHECK(places("name: a\ndescription: |\n  security:0.2\n - b\n") == Places{"E001 4:2"});
+    CHECK(places("name: a\ndescription: >-\n  security:0.2\n\n - b\n") == Places{"E001 5:2"});
+    CHECK(
+        places("name: a\ndescription: |\n  security:0.2\ncomponents:\n  - name:c\n    type: docker\n") ==
+        Places{"E015 1:1", "E025 5:5", "W002 5:5"}
+    );
 }
 
 TEST_CASE("repair ends after twenty lines", "[descriptor][yaml]") {
@@ -138,4 +148,82 @@ TEST_CASE("repair ends after twenty lines", "[descriptor][yaml]") {
     CHECK(std::count_if(found.begin(), found.end(), [](const std::string& p) {
               return p.starts_with("E001");
           }) == 1);
+}
+
+TEST_CASE("aliases must not multiply a long text", "[descriptor][yaml]") {
+    const std::string half(1U << 19U, 'x');
+    const std::string repeated_text = "a: &a " + half + "\nb: [*a, *a, *a]\n";
+    const std::string repeated_comment = "a: &a\n  k: 1\n  #" + half + "\n  l: 1\nb: [*a, *a, *a]\n";
+    const std::string nested = "a: &a " + half + "\nb: &b [*a]\nc: [*b, *b]\n";
+
+    CHECK(places(repeated_text) == Places{"E007 2:13"});
+    CHECK(places(repeated_comment) == Places{"E007 5:9"});
+    CHECK(places(nested) == Places{"E007 3:5"});
+}
+
+TEST_CASE("what is said of a long text is short", "[descriptor]") {
+    const std::string huge(1U << 19U, 'x');
+    const std::string umlauts = repeated("\u00fc", 1U << 18U);
+    const std::string tail = "manifests: [{name: m, manifest: {services: {s: {image: x}}}}]\n";
+    std::string bad_keys;
+    for (int i = 0; i < 1000; ++i) bad_keys += fmt::format(", z{}: 1", i);
+    for (const std::string& text : {
+             "name: " + umlauts + "\ncomponents: [{name: c, type: docker, manifests: [{name: m}]}]\n" + tail,
+             "name: a\ncomponents: [{name: c, type: docker, manifests: [{name: " + huge + "}]}]\n" + tail,
+             "name: a\ncomponents: [{name: " + huge +
+                 ", type: docker, manifests: [{name: m}, {name: m}]}]\n" + tail,
+             "name: a\ncomponents: [{name: c, type: docker, manifests: [{name: m}], requirements: {memory: " +
+                 huge + "}}]\n" + tail,
+             "name: a\ncomponents: [{name: c, type: docker, manifests: [{name: m}], policies: [{security: " +
+                 umlauts + "}]}]\n" + tail,
+             "? " + huge + "\n: 1\nname: a\ncomponents: [{name: c, type: docker, manifests: [{name: m}]}]\n" +
+                 tail,
+             "name: a\ncomponents: [{name: c, type: docker, manifests: [{name: m}]}]\nmanifests:\n  - name: "
+             "m\n    "
+             "manifest:\n      services:\n        ? " +
+                 huge + "\n        : {image: x, ports: [1-1024]" + bad_keys + "}\n",
+         }) {
+        const std::vector<Diagnostic> found = parse(text).diagnostics;
+        REQUIRE(found.size() > 1);
+        for (const Diagnostic& diagnostic : found) {
+            REQUIRE(diagnostic.message.size() < 500);
+            REQUIRE(diagnostic.path.size() < 500);
+            REQUIRE(diagnostic.hint.size() < 500);
+            // Cut between characters: what is said is still a text.
+            REQUIRE_FALSE(yaml::Source::bad_byte(diagnostic.message).has_value());
+        }
+    }
+}
+
+TEST_CASE("ten thousand components are too many, some hundred are not", "[descriptor]") {
+    const auto components = [](int count) {
+        std::string text = "name: a\ncomponents:\n";
+        for (int i = 0; i < count; ++i)
+            text += fmt::format("  - {{name: c{0}, type: docker, manifests: [{{name: m{0}}}]}}\n", i);
+        text += "manifests:\n";
+        for (int i = 0; i < count; ++i)
+            text += fmt::format("  - {{name: m{0}, manifest: {{services: {{s: {{image: x}}}}}}}}\n", i);
+        return text;
+    };
+
+    CHECK(places(components(10'000)).front().starts_with("E007"));
+    CHECK(places(components(400)) == Places{});
+}
+
+TEST_CASE("components may need each other in a circle, and one its own service", "[descriptor]") {
+    const Parsed parsed = test::parsed(
+        "name: a\ncomponents:\n"
+        "  - {name: c, type: docker, manifests: [{name: m}], communication: {incoming: n, outgoing: m}}\n"
+        "  - {name: d, type: docker, manifests: [{name: n}], communication: {incoming: o, outgoing: n}}\n"
+        "  - {name: e, type: docker, manifests: [{name: o}], communication: {incoming: [m, o], outgoing: "
+        "[o]}}\n"
+        "manifests:\n  - {name: m, manifest: {services: {s: {image: x}}}}\n  - {name: n, manifest: "
+        "{services: {t: "
+        "{image: x}}}}\n  - {name: o, manifest: {services: {u: {image: x}}}}\n"
+    );
+
+    REQUIRE(parsed.application.has_value());
+    CHECK(
+        parsed.application->edges == std::vector<std::pair<std::size_t, std::size_t>>{{0, 1}, {1, 2}, {2, 0}}
+    );
 }

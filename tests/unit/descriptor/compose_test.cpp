@@ -21,7 +21,7 @@ std::string service(std::string_view keys, std::string_view sections = {}) {
 
 /// The canonical form of the service, without image and default network.
 boost::json::object canonical(const std::string& text) {
-    const Parsed parsed = parse(text);
+    const Parsed parsed = test::parsed(text);
     for (const Diagnostic& diagnostic : parsed.diagnostics) {
         if (diagnostic.severity == Severity::error) FAIL_CHECK(to_line(diagnostic));
     }
@@ -159,7 +159,7 @@ TEST_CASE("networks and dependencies are maps", "[descriptor][compose]") {
 }
 
 TEST_CASE("a service without networks is on the default one", "[descriptor][compose]") {
-    const Parsed parsed = parse(service(""));
+    const Parsed parsed = test::parsed(service(""));
 
     REQUIRE(parsed.application.has_value());
     CHECK(
@@ -283,7 +283,7 @@ TEST_CASE("configs and secrets carry their content", "[descriptor][compose]") {
 }
 
 TEST_CASE("top-level sections are carried over", "[descriptor][compose]") {
-    const Parsed parsed = parse(service(
+    const Parsed parsed = test::parsed(service(
         "",
         "      networks:\n        n: {driver: bridge, internal: true, labels: [a=b], driver_opts: {x: 1}, "
         "ipam: {config: [{subnet: 10.1.0.0/16, gateway: 10.1.0.1, ip_range: 10.1.1.0/24, aux_addresses: {a: "
@@ -328,7 +328,7 @@ TEST_CASE("anchors and merge keys are resolved, a map's own keys win", "[descrip
 }
 
 TEST_CASE("services keep the order of the text", "[descriptor][compose]") {
-    const Parsed parsed = parse(
+    const Parsed parsed = test::parsed(
         "name: a\ncomponents: [{name: c, type: docker, manifests: [{name: m}]}]\nmanifests: [{name: m, "
         "manifest: {services: {z: {image: x}, b: {image: y}, a: {image: x}}}}]\n"
     );

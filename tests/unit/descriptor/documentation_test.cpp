@@ -38,7 +38,7 @@ TEST_CASE("the examples are valid without a warning", "[descriptor][docs]") {
         const std::string text = file(fmt::format("config/examples/{}.yaml", name));
         INFO(name);
         CHECK_FALSE(text.empty());
-        CHECK(parse(text, {.strict = true}).diagnostics.empty());
-        CHECK(parse(text).application.has_value());
+        CHECK(test::parsed(text, {.strict = true}).diagnostics.empty());
+        CHECK(test::parsed(text).application.has_value());
     }
 }

@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+
 using namespace icos::descriptor;
 using test::first;
 using test::places;
@@ -28,6 +30,12 @@ void check_rows(const std::vector<test::Row>& rows, std::string (*wrap)(std::str
     }
 }
 
+std::string list_of(std::size_t count) {
+    std::string list = "[c0";
+    for (std::size_t i = 1; i < count; ++i) list += fmt::format(", c{}", i);
+    return list + "]";
+}
+
 std::string whole(std::string_view text) {
     return std::string(text);
 }
@@ -38,13 +46,15 @@ std::string with_manifest(std::string_view text) {
 }  // namespace
 
 TEST_CASE("the smallest descriptor is valid", "[descriptor]") {
-    const Parsed parsed = parse(component(""));
+    const Parsed parsed = test::parsed(component(""));
 
     REQUIRE(parsed.application.has_value());
     CHECK_FALSE(has_errors(parsed.diagnostics));
     REQUIRE(parsed.diagnostics.size() == 1);
     CHECK(parsed.diagnostics[0].code == "I018");
     CHECK(parsed.diagnostics[0].severity == Severity::info);
+    CHECK(parsed.diagnostics[0].line == 1);
+    CHECK(parsed.diagnostics[0].column == 1);
 }
 
 TEST_CASE("problems of the header have their code and place", "[descriptor]") {
@@ -183,6 +193,12 @@ TEST_CASE("problems of requirements have their code and place", "[descriptor]") 
             {"a nodelabel as a string", "    requirements: {nodelabel: k}\n", {"E047 6:31"}},
             {"no value in the list", "    requirements: {nodelabel: {key: k, values: []}}\n", {"E048 6:48"}},
             {"a value twice", "    requirements: {nodelabel: {key: k, values: [v, w, v]}}\n", {"E048 6:55"}},
+            {"value beside values",
+             "    requirements: {nodelabel: {key: k, value: v, values: [w]}}\n",
+             {"E047 6:50"}},
+            {"an empty value", "    requirements: {nodelabel: {key: k, values: ''}}\n", {"E048 6:48"}},
+            {"a number as value", "    requirements: {nodelabel: {key: k, values: 1}}\n", {"E011 6:48"}},
+            {"a device without a name", "    requirements: {devices: ''}\n", {"E046 6:29"}},
             {"value is an alias of values", "    requirements: {nodelabel: {key: k, value: v}}\n", {}},
         },
         component
@@ -207,6 +223,11 @@ TEST_CASE("problems of x-icos have their code and place", "[descriptor]") {
             {"an unknown order", "    x-icos: {update: {order: first}}\n", {"E011 6:30"}},
             {"a bad duration", "    x-icos: {update: {healthTimeout: 30}}\n", {"E068 6:38"}},
             {"a duration beyond bounds", "    x-icos: {maxStaleness: 9y}\n", {"E068 6:28"}},
+            {"a label that is too long",
+             "    x-icos: {spread: {by: " + std::string(254, 'l') + "}}\n",
+             {"E011 6:27"}},
+            {"too many credentials", "    x-icos: {registryCredentials: " + list_of(33) + "}\n", {"E011 6:35"}
+            },
             {"an unknown pull policy", "    x-icos: {pull: sometimes}\n", {"E011 6:20"}},
             {"a list", "    x-icos: [1]\n", {"E011 6:13"}},
         },
@@ -224,11 +245,41 @@ TEST_CASE("problems of communication have their code and place", "[descriptor]")
             {"a missing space", "    communication:\n      - outgoing:s\n", {"E070 7:9"}},
             {"both words in one entry", "    communication: [{incoming: s, outgoing: s}]\n", {"E070 6:21"}},
             {"an unknown direction", "    communication: [{inbound: s}]\n", {"E071 6:22"}},
+            {"an unknown direction of the newer form", "    communication: {outbound: [s]}\n", {"E071 6:21"}},
+            {"no service", "    communication: {outgoing: []}\n", {"E011 6:31"}},
+            {"services of one entry", "    communication: [{outgoing: [s, t]}]\n", {"E072 6:36"}},
             {"an unknown service", "    communication: [{outgoing: t}]\n", {"E072 6:32"}},
             {"the wrong direction", "    communication: [{incoming: s}]\n", {"W073 6:32"}},
             {"an edge twice", "    communication: [{outgoing: s}, {outgoing: s}]\n", {"W075 6:47"}},
         },
         component
+    );
+}
+
+TEST_CASE("the second of two equal names is related to the first", "[descriptor]") {
+    const std::string components =
+        "name: a\ncomponents:\n  - {name: c, type: docker, manifests: [{name: m}]}\n  - {name: c, type: "
+        "docker, "
+        "manifests: [{name: n}]}\n";
+    const std::string manifests =
+        "manifests:\n  - {name: m, manifest: {services: {s: {image: x}}}}\n  - {name: m, "
+        "manifest: {services: {s: {image: x}}}}\n";
+    const std::string labels = component(
+        "    requirements:\n      nodelabel:\n        key: k\n        values:\n        "
+        "  - v\n          - v\n"
+    );
+
+    CHECK(first(components, "E022").related.at(0).line == 3);
+    CHECK(first(components + manifests, "E032").line == 7);
+    CHECK(first(components + manifests, "E032").related.at(0).line == 6);
+    CHECK(first(labels, "E048").line == 11);
+    CHECK(first(labels, "E048").related.at(0).line == 10);
+}
+
+TEST_CASE("nothing is said of what is below a value of the wrong type", "[descriptor]") {
+    CHECK(
+        places(component("    requirements: [{cpuu: 1}]\n    policies: {type: {}}\n    x-icos: [{zzz: 1}]\n")
+        ) == Places{"E011 6:19", "E011 7:15", "E011 8:13"}
     );
 }
 
@@ -247,6 +298,43 @@ TEST_CASE("hints name the nearest known word", "[descriptor]") {
     );
 }
 
+TEST_CASE("a key like no other is answered with those that are known there", "[descriptor]") {
+    const auto in_policy = [](std::string_view rest) {
+        return component(fmt::format("    policies: [{{{}, zzz: 1}}]\n", rest));
+    };
+    for (const std::string& text : std::vector<std::string>{
+             "zzz: 1\n" + component(""),
+             component("    zzz: 1\n"),
+             component("    requirements: {zzz: 1}\n"),
+             component("    x-icos: {zzz: 1}\n"),
+             component("    x-icos: {spread: {zzz: 1}}\n"),
+             component("    x-icos: {update: {zzz: 1}}\n"),
+             in_policy("security: low"),
+             in_policy("type: security, level: low"),
+             in_policy("type: scheduler, energy: 1"),
+             in_policy("type: custom, fromTemplate: app-sca-score, remediation: none"),
+             in_policy("type: node-resource-usage"),
+             in_policy("redeployOnLostTelemetry: 5m"),
+             in_policy("type: redeployOnLostTelemetry"),
+             component("    policies: [{security: low, properties: {zzz: 1}}]\n"),
+             component("    policies: [{type: custom, remediation: none, spec: {expr: x, zzz: 1}}]\n"),
+             "name: a\ncomponents: [{name: c, type: docker, manifests: [{name: m, zzz: 1}]}]\n" +
+                 std::string(kManifest),
+             "name: a\ncomponents: [{name: c, type: docker, manifests: [{name: m}]}]\n" +
+                 std::string(kManifest) + "    zzz: 1\n",
+         }) {
+        INFO(text);
+        const std::vector<Diagnostic> found = test::parsed(text).diagnostics;
+        const auto error = std::find_if(found.begin(), found.end(), [](const Diagnostic& d) {
+            return d.severity == Severity::error;
+        });
+        REQUIRE(error != found.end());
+        CHECK((error->code == "E013" || error->code == "E040"));
+        CHECK(error->hint.starts_with("known here: "));
+        CHECK(error->path.ends_with("zzz"));
+    }
+}
+
 TEST_CASE("strict makes errors of what is read leniently", "[descriptor]") {
     const std::string text =
         "name: my app\ncomponents:\n  - {name: c, type: docker, manifests: [{name: m}], requirements: "
@@ -255,8 +343,8 @@ TEST_CASE("strict makes errors of what is read leniently", "[descriptor]") {
         std::string(kManifest);
 
     CHECK(places(text) == Places{"W012 1:7", "W044 3:76", "W056 4:43"});
-    CHECK(parse(text).application.has_value());
+    CHECK(test::parsed(text).application.has_value());
     CHECK(places(text, {.strict = true}) == Places{"E012 1:7", "W044 3:76", "E056 4:43"});
     CHECK(first(text, "W044", {.strict = true}).severity == Severity::error);
-    CHECK_FALSE(parse(text, {.strict = true}).application.has_value());
+    CHECK_FALSE(test::parsed(text, {.strict = true}).application.has_value());
 }

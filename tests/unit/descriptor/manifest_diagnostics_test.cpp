@@ -13,7 +13,7 @@ namespace {
 void check_rows(std::string_view head, const std::vector<test::Row>& rows) {
     for (const test::Row& row : rows) {
         INFO(row.what);
-        CHECK(places(std::string(head) + std::string(row.text)) == row.expected);
+        CHECK(places(std::string(head) + row.text) == row.expected);
     }
 }
 
@@ -182,6 +182,26 @@ TEST_CASE("requirements below the reservations are a warning at the value", "[de
     CHECK(first(text, "W049").hint == "write 200m");
 }
 
+TEST_CASE("requirements of kubernetes are compared with the sum of its manifests", "[descriptor]") {
+    const std::string text =
+        "name: a\ncomponents:\n  - name: c\n    type: kubernetes\n    manifests: [{name: m}, {name: n}]\n"
+        "    requirements: {cpu: 1.9, memory: 5Mi}\nmanifests:\n"
+        "  - name: m\n    manifest: {apiVersion: apps/v1, kind: Deployment, metadata: {name: m}, spec: "
+        "{replicas: 3, "
+        "template: {spec: {containers: [{resources:\n      {requests: {cpu: 0.5, memory: 1Mi}}}]}}}}\n"
+        "  - name: n\n    manifest: {apiVersion: v1, kind: Pod, metadata: {name: n}, spec: {containers: "
+        "[{resources:\n"
+        "      {requests: {cpu: 500m, memory: 2Mi}}}]}}\n";
+
+    const Diagnostic warning = first(text, "W049");
+
+    CHECK(places(text) == Places{"W049 6:25"});
+    CHECK(warning.hint == "write 2");
+    REQUIRE(warning.related.size() == 2);
+    CHECK(warning.related[0].line == 10);
+    CHECK(warning.related[1].line == 13);
+}
+
 TEST_CASE("who provides a service is told by who owns it", "[descriptor]") {
     const std::string head =
         "name: a\ncomponents:\n  - {name: c, type: kubernetes, manifests: [{name: m}], communication: "
@@ -213,8 +233,8 @@ TEST_CASE("legacy layouts are read with a warning", "[descriptor]") {
     const std::string header = "name: a\ncomponents: [{name: c, type: kubernetes, manifests: [{name: m}]}]\n";
 
     const Parsed inline_object =
-        parse(header + "manifests:\n  - apiVersion: v1\n    kind: Pod\n    metadata: {name: m}\n");
-    const Parsed documents = parse(
+        test::parsed(header + "manifests:\n  - apiVersion: v1\n    kind: Pod\n    metadata: {name: m}\n");
+    const Parsed documents = test::parsed(
         header +
         "---\napiVersion: v1\nkind: Pod\nmetadata:\n  name: m\n---\napiVersion: v1\nkind: Service\nmetadata: "
         "{name: m}\n"
@@ -248,13 +268,13 @@ TEST_CASE("the header profile makes warnings of what is wrong in manifests", "[d
     const std::string without = "name: a\ncomponents: [{name: c, type: docker, manifests: [{name: m}]}]\n";
 
     CHECK(places(without) == Places{"E015 1:1"});
-    CHECK(parse(without, header).application.has_value());
-    CHECK(parse(without + "manifests: [{name: m, manifest: {services: {s: {build: .}}}}]\n", header)
+    CHECK(test::parsed(without, header).application.has_value());
+    CHECK(test::parsed(without + "manifests: [{name: m, manifest: {services: {s: {build: .}}}}]\n", header)
               .application.has_value());
     CHECK(
         first(without + "manifests: [{name: m, manifest: {services: {s: {build: .}}}}]\n", "C004", header)
             .severity == Severity::warning
     );
-    CHECK_FALSE(parse("name: a\ncomponents: [{name: c, type: dock, manifests: [{name: m}]}]\n", header)
+    CHECK_FALSE(test::parsed("name: a\ncomponents: [{name: c, type: dock, manifests: [{name: m}]}]\n", header)
                     .application.has_value());
 }

@@ -10,10 +10,14 @@
 
 namespace icos::descriptor::test {
 
+/// Parses; where the variable ICOS_DESCRIPTOR_TEXTS names a folder, text and diagnostics are also written
+/// there, for schema_check.py. Only with the default options.
+Parsed parsed(std::string_view text, const Options& options = {});
+
 /// "CODE line:column" of every diagnostic but the info about absent dependencies, in their order.
 inline std::vector<std::string> places(std::string_view text, const Options& options = {}) {
     std::vector<std::string> result;
-    for (const Diagnostic& d : parse(text, options).diagnostics) {
+    for (const Diagnostic& d : parsed(text, options).diagnostics) {
         if (d.code != "I018") result.push_back(fmt::format("{} {}:{}", d.code, d.line, d.column));
     }
     return result;
@@ -21,7 +25,7 @@ inline std::vector<std::string> places(std::string_view text, const Options& opt
 
 /// The first diagnostic with this code; an empty one if there is none.
 inline Diagnostic first(std::string_view text, std::string_view code, const Options& options = {}) {
-    for (Diagnostic& d : parse(text, options).diagnostics) {
+    for (Diagnostic& d : parsed(text, options).diagnostics) {
         if (d.code == code) return d;
     }
     return {};
@@ -30,7 +34,7 @@ inline Diagnostic first(std::string_view text, std::string_view code, const Opti
 /// A row of a table: the lines below a fixed head, and the expected places.
 struct Row {
     std::string_view what;
-    std::string_view text;
+    std::string text;
     std::vector<std::string> expected;
 };
 

@@ -67,6 +67,9 @@ TEST_CASE("problems of policies have their code and place", "[descriptor][policy
         {"a weight in words", "{type: scheduler, energy: much}", {"E056 7:35"}},
         {"weights that do not sum to 1", "{type: scheduler, energy: 0.5, security: 0.4}", {"W056 7:35"}},
         {"weights within the tolerance", "{type: scheduler, energy: 0.5, security: 0.49}", {}},
+        {"one weight by both of its words",
+         "{type: scheduler, energy: 0.5, energyconsumption: 0.5}",
+         {"E066 7:40"}},
         {"no weight", "{type: scheduler}", {"E057 7:10"}},
         {"only zero weights", "{type: scheduler, energy: 0}", {"E057 7:10"}},
         {"two schedulers", "{type: scheduler, energy: 1}\n      - {type: scheduler, energy: 1}", {"E058 8:10"}
@@ -78,6 +81,11 @@ TEST_CASE("problems of policies have their code and place", "[descriptor][policy
         {"a spec without expr", "{type: custom, spec: {violatedIf: x}, remediation: none}", {"E060 7:31"}},
         {"custom without remediation", "{type: custom, fromTemplate: cpu-usage-host}", {"E061 7:10"}},
         {"an unknown remediation", "{security: low, remediation: panic}", {"E062 7:38"}},
+        {"an unknown remediation by its other word",
+         "{security: low, remediation_action: panic}",
+         {"E062 7:45"}},
+        {"a remediation that is a list", "{security: low, remediation: [none]}", {"E011 7:38"}},
+        {"two remediations that agree", "{security: low, remediation: none, remediation_action: none}", {}},
         {"two remediations", "{security: low, remediation: none, remediation_action: migrate}", {"E062 7:64"}
         },
         {"apply-to in a component", "{security: low, apply-to: c}", {"E063 7:25"}},
@@ -88,6 +96,30 @@ TEST_CASE("problems of policies have their code and place", "[descriptor][policy
         {"a key of no type", "{type: security, level: low, levle: 1}", {"E013 7:38"}},
         {"variables as a list", "{security: low, variables: [1]}", {"E067 7:36"}},
         {"a variable that is a map", "{security: low, variables: {a: {}}}", {"E067 7:40"}},
+        {"an invalid pending interval", "{security: low, properties: {pendingInterval: 1h30m}}", {"E068 7:55"}
+        },
+        {"a word for oneoff", "{security: low, properties: {oneoff: yes}}", {"E011 7:46"}},
+        {"an unknown property", "{security: low, properties: {intervall: 5m}}", {"E013 7:38"}},
+        {"an invalid timeout", "{type: redeployOnLostTelemetry, timeout: soon}", {"E068 7:50"}},
+        {"an invalid timeout in short", "redeployOnLostTelemetry: [5m]", {"E068 7:34"}},
+        {"a negative fraction", "{type: node-resource-usage, memory_threshold_perc: -0.1}", {"E068 7:60"}},
+        {"free memory in an unknown unit", "{type: node-resource-usage, memory_threshold: 1Q}", {"E043 7:55"}
+        },
+        {"free memory in another's unit", "{type: node-resource-usage, memory_threshold: 1GB}", {"W044 7:55"}
+        },
+        {"a word for excluding", "{type: node-resource-usage, exclude_app_resources: 1}", {"E011 7:60"}},
+        {"a threshold of a spec in words",
+         "{type: custom, remediation: none, spec: {expr: x, thresholds: {a: much}}}",
+         {"E011 7:75"}},
+        {"an unknown key of a spec",
+         "{type: custom, remediation: none, spec: {expr: x, exp: y}}",
+         {"E013 7:59"}},
+        {"a spec that is a string", "{type: custom, remediation: none, spec: up}", {"E011 7:49"}},
+        {"a weight that is a list", "{type: scheduler, energy: [1]}", {"E056 7:35"}},
+        {"all weights zero", "{type: scheduler, performance: 0, energy: 0.0, security: '0'}", {"E057 7:10"}},
+        {"a type that is a list", "{type: [security]}", {"E011 7:16"}},
+        {"a level that is null", "{security: }", {"E054 7:10"}},
+        {"a variable without a value", "{security: low, variables: {a: }}", {"E067 7:40"}},
         {"an invalid duration", "{security: low, properties: {interval: 5}}", {"E068 7:48"}},
         {"a fraction above 1", "{type: node-resource-usage, cpu_threshold_perc: 80}", {"E068 7:57"}},
         {"a list of policies that is a map", "security: low\n    x-icos: 1", {"E011 8:13"}},
@@ -105,4 +137,24 @@ TEST_CASE("policies of the application name their components", "[descriptor][pol
     );
     CHECK(places(in_application("redeployOnLostTelemetry: 5m")) == std::vector<std::string>{"E069 4:5"});
     CHECK(places(in_application("{type: redeployOnLostTelemetry}")) == std::vector<std::string>{"E069 4:12"});
+}
+
+TEST_CASE("what a problem of a policy contradicts is related to it", "[descriptor][policy]") {
+    const auto related = [](std::string_view policy, std::string_view code) {
+        const Diagnostic error = test::first(in_component(policy), code);
+        REQUIRE(error.related.size() == 1);
+        return std::pair(error.line, error.related[0].line);
+    };
+
+    CHECK(
+        related("{name: p, security: low}\n      - {name: p, security: low}", "E053") == std::pair(8UL, 7UL)
+    );
+    CHECK(
+        related("{type: scheduler, energy: 1}\n      - {type: scheduler, energy: 1}", "E058") ==
+        std::pair(8UL, 7UL)
+    );
+    CHECK(
+        related("{security: low, remediation: none,\n         remediation_action: patch}", "E062") ==
+        std::pair(8UL, 7UL)
+    );
 }

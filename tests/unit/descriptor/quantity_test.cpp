@@ -67,6 +67,8 @@ TEST_CASE("memory that means nothing is refused", "[descriptor][quantity]") {
             CHECK(read_memory(text).code == "E043");
         }
     }
+    CHECK(read_memory(std::string(100'000, '1')).code == "E043");
+    CHECK(read_cpu("0." + std::string(100'000, '1')).code == "E042");
     CHECK(read_memory("200m").code == "E045");
     CHECK(read_memory("2K").code == "E045");
 }

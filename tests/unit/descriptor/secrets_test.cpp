@@ -31,7 +31,7 @@ const std::string kMask = "\"" + std::string(kMaskedValue) + "\"";
 
 /// The content that the agent would get for secret db of the first manifest.
 std::string content_of(const std::string& text) {
-    const Parsed parsed = parse(text);
+    const Parsed parsed = test::parsed(text);
     INFO(to_json(parsed.diagnostics));
     REQUIRE(parsed.application);
     const auto compose = boost::json::parse(parsed.application->components[0].manifests[0].compose);

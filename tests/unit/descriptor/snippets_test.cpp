@@ -97,7 +97,7 @@ TEST_CASE("snippet 6 asks for two replicas by node label", "[descriptor][snippet
         "key: node-label-key\n      values:\n"
         "        - node-label-robot1\n        - node-label-robot2\n    devices: squat.ai/video\n\n";
 
-    const Parsed parsed = parse(text + "manifests:\n" + pod("comp-1-manifest"));
+    const Parsed parsed = test::parsed(text + "manifests:\n" + pod("comp-1-manifest"));
 
     CHECK(places(text) == Places{"E015 1:1", "W012 1:7"});
     REQUIRE(parsed.application.has_value());
@@ -119,6 +119,37 @@ TEST_CASE("snippet 7 is two fragments in one text", "[descriptor][snippets]") {
         "Deployment\n\nmanifests:\n- name: comp-1-manifest-2\n";
 
     CHECK(places(text) == Places{"E005 1:1", "E004 7:1"});
+}
+
+TEST_CASE("snippet 7's two manifests need what their pods request together", "[descriptor][snippets]") {
+    const auto deployment = [](int number, std::string_view memory) {
+        return fmt::format(
+            "  - name: comp-1-manifest-{0}\n    manifest:\n      apiVersion: apps/v1\n      kind: "
+            "Deployment\n      "
+            "metadata:\n        name: comp-1-manifest-{0}\n      labels:\n        app: x\n      spec:\n      "
+            "  "
+            "template:\n          spec:\n            containers:\n            - name: x\n              "
+            "image: x\n        "
+            "      resources:\n                requests:\n                  cpu: 0.5\n                  "
+            "memory: {1}\n",
+            number,
+            memory
+        );
+    };
+    const std::string text =
+        "name: a\ncomponents:\n  - name: component-1\n    type: kubernetes\n    manifests:\n      - name: "
+        "comp-1-manifest-1\n      - name: comp-1-manifest-2\nmanifests:\n" +
+        deployment(1, "2Mi") + deployment(2, "3Mi");
+
+    const Parsed parsed = test::parsed(text);
+
+    CHECK(places(text) == Places{});
+    REQUIRE(parsed.application.has_value());
+    const Component& component = parsed.application->components[0];
+    CHECK(component.requirements.cpu->value == 1000);
+    CHECK(component.requirements.memory->value == 5U << 20U);
+    CHECK(component.requirements.derived);
+    CHECK(component.manifests[0].original.find("\n      labels:\n        app: x\n") != std::string::npos);
 }
 
 TEST_CASE("snippets 8 to 11 are policy lists", "[descriptor][snippets]") {
@@ -154,7 +185,7 @@ TEST_CASE("snippet 12 joins hello to world", "[descriptor][snippets]") {
         "world\n    type: kubernetes\n    manifests:\n"
         "      - name: world-svc\n    communication:\n      - outgoing: world-svc\n";
 
-    const Parsed parsed = parse(
+    const Parsed parsed = test::parsed(
         text + "manifests:\n" + pod("hello-deployment") +
         "  - {name: world-svc, manifest: {apiVersion: v1, kind: Service, metadata: {name: world-svc}}}\n"
     );
@@ -174,7 +205,7 @@ TEST_CASE("snippets 13 and 14 make one descriptor, but for its name", "[descript
         "          deploy:\n            resources:\n              reservations:\n                cpus: "
         "'0.5'\n                memory: 200M\n";
 
-    const Parsed named = parse("name: a\n" + components + manifests);
+    const Parsed named = test::parsed("name: a\n" + components + manifests);
 
     CHECK(places(components + manifests) == Places{"E010 1:1"});
     REQUIRE(named.application.has_value());
@@ -210,6 +241,6 @@ TEST_CASE("the Matchmaker's test descriptor glues its dashes", "[descriptor][sni
 
     CHECK(places(text) == expected);
     CHECK(places(text, {.profile = Profile::header}) == expected);
-    CHECK_FALSE(parse(text).application.has_value());
-    CHECK(parse(text, {.profile = Profile::header}).application.has_value());
+    CHECK_FALSE(test::parsed(text).application.has_value());
+    CHECK(test::parsed(text, {.profile = Profile::header}).application.has_value());
 }

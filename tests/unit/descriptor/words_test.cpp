@@ -86,6 +86,8 @@ TEST_CASE("the nearest word is one that a typist could have meant", "[descriptor
     CHECK(nearest("cpuu", kWords) == "cpu");
     CHECK(nearest("working-dir", kWords) == "working_dir");
     CHECK(nearest("zebra", kWords).empty());
+    CHECK(nearest("d", std::array<std::string_view, 2>{"m", "n"}).empty());
+    CHECK(nearest("D", std::array<std::string_view, 2>{"m", "d"}) == "d");
     CHECK(nearest(std::string(1000, 'i'), kWords).empty());
 }
 
