@@ -24,6 +24,7 @@ bool is_back(const Placement& left, const Placement& home, const Topology& topol
 
 void JobService::retire(Placement& placement, Step& step) {
     placement.retiring = true;
+    placement.has_returned = false;
     step.placements.insert(placement.id);
     step.touched.insert(placement.app);
     claims_changed();
@@ -180,9 +181,16 @@ void JobService::settle_moves(App& app, Step& step) {
     // A stopped application has nothing to lose; one that may be started again has what a lost node runs.
     const auto has_changed_over = [&](const Move& move) {
         const bool is_idle = app.desired == Desired::stopped && is_reached(move.left->node);
-        return move.home == nullptr || is_idle || is_ready(*move.home);
+        // Of copies that work nowhere the one that returned is kept.
+        const bool is_extra = move.home != nullptr && move.home->has_returned &&
+                              is_reached(move.left->node) && !is_ready(*move.left);
+        return move.home == nullptr || is_idle || is_extra || is_ready(*move.home);
     };
+    std::set<const Placement*> given_up;  // homes; some may be gone from the state already
     for (const auto& [node_id, group] : moves) {
+        // Of several copies that were left one returns.
+        if (std::any_of(group.begin(), group.end(), [&](const Move& m) { return given_up.contains(m.home); }))
+            continue;
         const bool is_here = is_reached(node_id);
         // What works at neither place keeps nothing waiting, unless its node is away: then nobody knows.
         const bool may_change_over = std::all_of(group.begin(), group.end(), [&](const Move& move) {
@@ -199,13 +207,12 @@ void JobService::settle_moves(App& app, Step& step) {
         }
         const bool is_done = std::all_of(group.begin(), group.end(), has_changed_over);
         const bool returns = !is_done && std::all_of(group.begin(), group.end(), [&](const Move& move) {
-            // Of several copies that were left one returns.
-            return move.home != nullptr && !move.home->removing &&
-                   is_back(*move.left, *move.home, *topology) &&
-                   (is_ready(*move.left) || is_known_not_ready(*move.home));
+            return move.home != nullptr && is_back(*move.left, *move.home, *topology) &&
+                   (is_ready(*move.left) || (!move.home->has_returned && is_known_not_ready(*move.home)));
         });
         for (const Move& move : group) {
             if (returns) {
+                given_up.insert(move.home);
                 take_back(app, *move.left, *move.home, step);
             } else if (may_go && has_changed_over(move)) {
                 start_removing(*move.left, step);
@@ -216,6 +223,7 @@ void JobService::settle_moves(App& app, Step& step) {
 
 void JobService::take_back(App& app, Placement& left, Placement& home, Step& step) {
     left.retiring = false;
+    left.has_returned = true;
     app.needs_planning = true;  // its generation may be an earlier one with the same content
     step.placements.insert(left.id);
     step.events.push_back(replica_event(

@@ -94,6 +94,9 @@ struct Placement {
     /// stored.
     std::optional<BootTime> superseded_at{};
     std::optional<BootTime> left_at{};
+    /// It was left and kept after all: what else was left of its replica has no reason to return any more.
+    /// Not stored.
+    bool has_returned = false;
     /// The node durably holds a plan without it. Not stored: each controller run asks again.
     bool accepted_without = false;
 };
