@@ -363,6 +363,8 @@ void SimUser::acknowledged(AppModel& app, const http::Response& response) {
             break;
         case Ask::start:
             app.running = true;
+            // What ran before may still be told to stop, by a set that was sent before this.
+            app.last_stop = world_.now();
             break;
         case Ask::remove:
             app.phase = AppModel::Phase::deleting;
