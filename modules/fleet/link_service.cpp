@@ -340,14 +340,14 @@ void LinkService::start(const LinkPtr& link, agent::Hello hello) {
         "node connected", {{"node", link->name}, {"remote", link->remote}, {"protocol", hello.version}}
     );
     // What the set does not name may still be there: it counts once it is known what there is.
-    link->accepted_at_hello = hello.accepted_digest;
+    link->accepted_untold = hello.accepted_digest;
     const auto observed = observed_.find(link->node);
-    if (observed != observed_.end() && observed->second == hello.observed_digest) tell_hello_accepted(*link);
+    if (observed != observed_.end() && observed->second == hello.observed_digest) tell_accepted(*link);
     tasks_.spawn("fleet.link.send", send_loop(link));
 }
 
-void LinkService::tell_hello_accepted(NodeLink& link) {
-    const std::string digest = std::exchange(link.accepted_at_hello, {});
+void LinkService::tell_accepted(NodeLink& link) {
+    const std::string digest = std::exchange(link.accepted_untold, {});
     if (listener_ != nullptr && !digest.empty()) listener_->accepted(TargetId{link.node.value}, digest, {});
 }
 
@@ -485,8 +485,14 @@ void LinkService::handle_accepted(NodeLink& link, const agent::Accepted& accepte
     if (NodeEntry* entry = journal_.state().find(link.node)) entry->life.plan_problem = accepted.problem;
     link.sync->accepted(accepted.digest, problem, runtime_.boot() + kProblemRetry);
     link.wake.notify();
-    if (listener_ != nullptr)
+    link.accepted_untold.clear();
+    if (!problem) {
+        // A report that could not be used is on its way again, whole.
+        link.accepted_untold = accepted.digest;
+        if (!link.asked_observed_at) tell_accepted(link);
+    } else if (listener_ != nullptr) {
         listener_->accepted(TargetId{link.node.value}, accepted.digest, accepted.problem);
+    }
 }
 
 void LinkService::handle_observed(NodeLink& link, const agent::Observed& observed) {
@@ -505,7 +511,7 @@ void LinkService::handle_observed(NodeLink& link, const agent::Observed& observe
     known = observed.digest;
     if (listener_ != nullptr)
         listener_->observed(TargetId{link.node.value}, full, observed.upsert, observed.removed);
-    tell_hello_accepted(link);
+    tell_accepted(link);
 }
 
 void LinkService::offer(const TargetId& target, std::shared_ptr<const TargetPlan> plan) {

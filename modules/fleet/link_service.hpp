@@ -75,7 +75,7 @@ private:
     Result<void> handle(NodeLink& link, const std::string& message);
     void handle_accepted(NodeLink& link, const agent::Accepted& accepted);
     void handle_observed(NodeLink& link, const agent::Observed& observed);
-    void tell_hello_accepted(NodeLink& link);
+    void tell_accepted(NodeLink& link);
     std::string welcome(const NodeLink& link) const;
     void start(const LinkPtr& link, agent::Hello hello);
     void ended(const LinkPtr& link);

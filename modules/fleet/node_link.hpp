@@ -43,7 +43,7 @@ struct NodeLink : std::enable_shared_from_this<NodeLink> {
     bool ask_observed = false;
     bool is_stopping_noted = false;  ///< and to be answered
     std::optional<BootTime> asked_observed_at;
-    std::string accepted_at_hello{};  ///< until what the node observes is known
+    std::string accepted_untold{};  ///< what the node holds, until it is known what there is on it
     std::uint64_t frames_seen = 0;
 };
 

@@ -104,18 +104,23 @@ Task<Result<void>> Rollout::interrupt(PlacementId id, Duration grace) {
 
 /// What the engine does not stop in time: whoever gets it next will not wait.
 Task<Result<void>> Rollout::kill_running(PlacementId id, Error why) {
+    Result<void> result;
     for (const std::string& container : parts_.records.exclusive_of(id.value)) {
         if (parts_.lease.holds(parts_.runtime.boot())) break;
-        parts_.records.set_interrupted(container, true);
         const Result<bool> killed = co_await parts_.engine.kill_processes(container);
-        if (killed.has_error()) co_return killed.error();
-        if (*killed)
+        if (killed.has_error()) {
+            // The others have to end all the same.
+            if (result.has_value()) result = killed.error();
+        } else if (*killed) {
+            parts_.records.set_interrupted(container, true);
             kLog.warning(
                 "killed, because the lease ended and the engine did not stop it",
                 {{"container", container.substr(0, 12)}, {"reason", describe(why)}}
             );
+        }
     }
-    co_return co_await save_records();
+    co_await parts_.records.save();
+    co_return result;
 }
 
 Task<Result<void>> Rollout::stop_running(PlacementId id, Duration grace) {

@@ -103,7 +103,9 @@ eventually "the node is back again" 60 state_is edge-1 ready
 eventually "with one copy" 30 runs single "edge-2 running"
 equal "which is not on the node that returned" 0 "$(running_on "$socket" single)"
 contains "the agent said what it did" "killed, because the lease ended" "$(cat "$work/edge-1.log")"
-check "drain the node that has it" icos node drain edge-2
+drained=$(icos -o json node drain edge-2 --wait --timeout 90s 2>/dev/null | jq -r .name)
+equal "drain the node that has it, answered as a document" edge-2 "$drained"
+equal "after the wait" "" "$(icos get placements -o json | jq -r '.[] | select(.node == "edge-2") | .app')"
 eventually "it goes back" 40 runs single "edge-1 running"
 check "uncordon" icos node uncordon edge-2
 eventually "the node takes placements" 10 state_is edge-2 ready

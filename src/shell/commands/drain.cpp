@@ -24,6 +24,11 @@ bool stays(const boost::json::value& placement) {
     return text_of(placement, "drain").starts_with(kStays);
 }
 
+/// With -o json standard output is for the document.
+std::FILE* progress_of(const Context& context) {
+    return context.format == Format::json ? stderr : stdout;
+}
+
 struct Drained {
     boost::json::array left;
     std::optional<Error> failed;
@@ -51,6 +56,7 @@ Task<> follow(Context& context, std::string node, Drained& drained) {
     constexpr std::uint32_t kMostFailures = 20;
     std::uint32_t failures = 0;
     std::set<std::string> told;
+    std::FILE* out = progress_of(context);
     for (;;) {
         Result<boost::json::array> left = co_await placements_on(context, node);
         if (left.has_error() && ++failures >= kMostFailures) {
@@ -65,9 +71,9 @@ Task<> follow(Context& context, std::string node, Drained& drained) {
                 if (stays(placement)) continue;
                 drained.is_done = false;
                 const std::string name = name_of(placement);
-                if (told.insert(name).second) std::printf("  %s moves\n", name.c_str());
+                if (told.insert(name).second) std::fprintf(out, "  %s moves\n", name.c_str());
             }
-            std::fflush(stdout);
+            std::fflush(out);
             if (drained.is_done) co_return;
         }
         const Duration pause = backoff.next(context.runtime);
@@ -93,7 +99,8 @@ Task<int> wait_for_drain(Context& context, std::string node, Duration timeout) {
     if (drained.failed) co_return report(*drained.failed);
     const std::string staying = staying_lines(drained.left);
     if (in_time && drained.is_done) {
-        std::printf(
+        std::fprintf(
+            progress_of(context),
             "node %s is drained after %s%s\n%s",
             node.c_str(),
             elapsed(took).c_str(),
@@ -106,7 +113,7 @@ Task<int> wait_for_drain(Context& context, std::string node, Duration timeout) {
     for (const boost::json::value& placement : drained.left) {
         if (!stays(placement)) moving += (moving.empty() ? "" : ", ") + name_of(placement);
     }
-    std::fputs(staying.c_str(), stdout);
+    std::fputs(staying.c_str(), progress_of(context));
     std::fprintf(
         stderr,
         "error: node %s is not drained after %s [node.not_drained]: still on it: %s\n"

@@ -115,8 +115,11 @@ Task<int> node_change(Context& context, NodeChange change) {
     );
     if (answer.has_error()) co_return report(answer.error());
     if (context.format == Format::json) {
+        // The document is all that goes to standard output, at the end.
+        const int code =
+            change.wait ? co_await wait_for_drain(context, change.node, change.timeout) : Exit::kDone;
         std::fputs(to_pretty_json(*answer).c_str(), stdout);
-        co_return kDone;
+        co_return code;
     }
     if (change.drain)
         std::printf(

@@ -185,6 +185,34 @@ TEST_CASE("what the engine does not stop when the lease ends is killed without i
     CHECK(world.running().size() == 2);
 }
 
+TEST_CASE("what had ended by itself is not started again because the rest was killed", "[agent][lease]") {
+    AgentWorld world;
+    world.start_agent();
+    DesiredPlacement placement = make_placement(
+        "p1",
+        "d1",
+        {{"once", R"("image":"demo/web:1","restart":"no")"},
+         {"web", R"("image":"demo/web:1","restart":"always")"}}
+    );
+    placement.exclusive = true;
+    placement.update_order = "stop-first";
+    world.want({placement});
+    REQUIRE(world.running().size() == 2);
+    for (const auto& [id, container] : world.engine.all()) {
+        if (container.state.name.find("once") != std::string::npos) world.engine.die(id, 0);
+    }
+    world.pass(Duration(1'000));
+    world.engine.available = false;
+    world.set_connected(false);
+    world.pass(44 * kSecond);
+    REQUIRE(world.running().empty());
+
+    world.engine.available = true;
+    world.set_connected(true);
+    world.pass(std::chrono::minutes(2));
+    CHECK(world.engine.names("running") == std::vector<std::string>{"icos-hello-p1-0-web-1"});
+}
+
 TEST_CASE("what is to be removed and cannot be ends with the lease all the same", "[agent][lease]") {
     AgentWorld world;
     world.start_agent();

@@ -143,6 +143,23 @@ TEST_CASE("what a node holds counts once it is known what there is on it", "[fle
     }
 }
 
+TEST_CASE("what a node holds counts with the report that was asked for again", "[fleet][link]") {
+    FleetWorld world;
+    world.start();
+    world.join_node("edge-1");
+    FakeAgent agent(world, "edge-1");
+    agent.hello.accepted_digest = "old";
+    agent.say_hello();
+    agent.say(agent::encode(agent::Observed{"unknown", "d2", {}, {}}));
+    agent.say(agent::encode(agent::Accepted{"new", {}}));
+    CHECK(world.listener.accepted_digests.empty());
+
+    agent.say(agent::encode(agent::Observed{"", "d2", {}, {}}));
+
+    REQUIRE(world.listener.accepted_digests.size() == 1);
+    CHECK(world.listener.accepted_digests.at(0).second == "new");
+}
+
 TEST_CASE("a node that asks for it gets the whole desired set", "[fleet][link]") {
     FleetWorld world;
     world.start();
