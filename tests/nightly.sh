@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The long runs: seeds of the simulation, sweeps over every byte, fuzzers, coverage. Writes docs/reports/nightly.md.
-# Stops at the first broken invariant and prints the seed and the command that reproduces it. Interrupted, it goes on
-# where it was: what is done is kept in build/nightly/<commit>.
+# Runs all seeds, then prints those that broke an invariant with the command that reproduces each, and stops there.
+# Interrupted, it goes on where it was: what is done is kept in build/nightly/<commit>.
 #   --seeds N            how many seeds (20000), from --first N (1) on
 #   --fuzz-minutes N     per fuzzer (10); 0: none
 #   --coverage WHAT      all (every test but the seeds), simulation (seeds only), none        (all)
@@ -56,10 +56,9 @@ run_seeds() {
     [ -x "$work/icos-sim" ] || cp build/release/bin/icos-sim "$work/icos-sim"
     run_chunk() { # work, first, count, niceness
         local log=$1/seeds/$2 TIMEFORMAT='cpu %U %S %R'
-        [ -e "$1/failed" ] && return 0
         [ -e "$log.ok" ] && return 0
-        { time nice -n "$4" "$1/icos-sim" --vary --seed "$2" --count "$3" --stop >"$log.log" 2>&1; } 2>"$log.time" &&
-            mv "$log.log" "$log.ok" || { echo "$log.log" >>"$1/failed"; return 255; }
+        { time nice -n "$4" "$1/icos-sim" --vary --seed "$2" --count "$3" >"$log.log" 2>&1; } 2>"$log.time" &&
+            mv "$log.log" "$log.ok" || echo "$log.log" >>"$1/failed"
     }
     export -f run_chunk
     rm -f "$work/failed"
@@ -69,9 +68,10 @@ run_seeds() {
     done | xargs -P "$jobs" -L 1 bash -c 'run_chunk "$0" "$2" "$3" "$1"' "$work" "$niceness"
     if [ -e "$work/failed" ]; then
         local log
-        log=$(head -n 1 "$work/failed")
-        echo "a seed broke an invariant: $log" >&2
-        grep -E '^FAILED|^reproduce' "$log" >&2 || tail -n 20 "$log" >&2
+        while read -r log; do
+            echo "a seed broke an invariant: $log" >&2
+            grep -E '^FAILED|^reproduce' "$log" >&2 || tail -n 20 "$log" >&2
+        done <"$work/failed"
         write_report
         exit 1
     fi
@@ -131,7 +131,7 @@ write_report() {
     local done_seeds timed_seeds failing cpu
     done_seeds=$(cat "$work"/seeds/*.ok "$work"/seeds/*.log 2>/dev/null | grep -c '^seed .*: ok')
     timed_seeds=$(cat "$work"/seeds/*.ok 2>/dev/null | grep -c '^seed .*: ok')
-    failing=$(cat "$work"/seeds/*.log 2>/dev/null | grep -E '^FAILED|^reproduce' | head -n 2)
+    failing=$(cat "$work"/seeds/*.log 2>/dev/null | grep -E '^FAILED|^reproduce')
     cpu=$(cat "$work"/seeds/*.time 2>/dev/null | awk '/^cpu/ {s += $2 + $3} END {printf "%.0f", s}')
     {
         echo "# Nightly run"
