@@ -334,6 +334,8 @@ void LinkService::start(const LinkPtr& link, agent::Hello hello) {
     const auto plan = plans_.find(link->node);
     if (plan != plans_.end()) link->sync->offer(plan->second);
     if (hello.facts.address.empty()) hello.facts.address = host_of(link->remote);
+    // Before anyone sees that it is back: what it did meanwhile is not known yet.
+    if (listener_ != nullptr) listener_->accepted(TargetId{link->node.value}, {}, {});
     nodes_.said_hello(link->node, std::move(hello.facts));
     nodes_.told_clock(link->node, hello.wall_ms);
     log_.info(

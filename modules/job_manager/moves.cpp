@@ -169,10 +169,14 @@ void JobService::settle_moves(App& app, Step& step) {
         const Node* node = topology->find(copy.node);
         return node != nullptr && view_of(copy, app.desired, node, {}).is_ready;
     };
-    // Never from a copy that is ready to one that is not; what its node does not say may be ready.
+    // Never from a copy that is ready to one that is not; what its node does not say may be ready, also while
+    // a node that answers again has not reported what it did meanwhile.
     const auto is_known_not_ready = [&](const Placement& copy) {
         const Node* node = topology->find(copy.node);
-        return node != nullptr && node->state == NodeState::ready && !is_ready(copy);
+        const auto target = targets_.find(copy.node);
+        const bool says_what_it_has =
+            target != targets_.end() && (!target->second.accepted.empty() || !target->second.problem.empty());
+        return node != nullptr && node->state == NodeState::ready && says_what_it_has && !is_ready(copy);
     };
     const auto is_reached = [&](const NodeId& id) {
         const Node* node = topology->find(id);
@@ -182,8 +186,8 @@ void JobService::settle_moves(App& app, Step& step) {
     const auto has_changed_over = [&](const Move& move) {
         const bool is_idle = app.desired == Desired::stopped && is_reached(move.left->node);
         // Of copies that work nowhere the one that returned is kept.
-        const bool is_extra = move.home != nullptr && move.home->has_returned &&
-                              is_reached(move.left->node) && !is_ready(*move.left);
+        const bool is_extra =
+            move.home != nullptr && move.home->has_returned && is_known_not_ready(*move.left);
         return move.home == nullptr || is_idle || is_extra || is_ready(*move.home);
     };
     std::set<const Placement*> given_up;  // homes; some may be gone from the state already
@@ -191,10 +195,9 @@ void JobService::settle_moves(App& app, Step& step) {
         // Of several copies that were left one returns.
         if (std::any_of(group.begin(), group.end(), [&](const Move& m) { return given_up.contains(m.home); }))
             continue;
-        const bool is_here = is_reached(node_id);
         // What works at neither place keeps nothing waiting, unless its node is away: then nobody knows.
         const bool may_change_over = std::all_of(group.begin(), group.end(), [&](const Move& move) {
-            return has_changed_over(move) || (is_here && !is_ready(*move.left));
+            return has_changed_over(move) || is_known_not_ready(*move.left);
         });
         bool may_go = may_change_over;
         for (const Move& move : group) {

@@ -52,8 +52,9 @@ public:
 class ExecutorListener {
 public:
     virtual ~ExecutorListener() = default;
-    /// The target durably holds the plan with this digest; without one and without a problem: which one is
-    /// not known, because another is on its way. That plan may arrive although its answer never does.
+    /// The target durably holds the plan with this digest; without one and without a problem: which one, and
+    /// what it does about it, is not known, because another is on its way (which may arrive although its
+    /// answer never does) or because it answers again and has not reported yet.
     virtual void accepted(const TargetId& target, const std::string& digest, const std::string& problem) = 0;
     /// State of placements that changed on the target; `removed` ones are gone from it completely. With
     /// `full`, whatever is not in `upsert` does not exist there.

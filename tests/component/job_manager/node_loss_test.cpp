@@ -140,6 +140,31 @@ TEST_CASE("a node that returns before its successor is ready keeps its copy", "[
     CHECK(world.happened("placement.kept job/worker"));
 }
 
+TEST_CASE(
+    "a successor is not given up before its node has said what it did meanwhile", "[job_manager][loss]"
+) {
+    World world;
+    run_on_first(world, "job", worker("job", "memory: 1Gi"));
+    world.fleet().set(three(NodeState::lost));
+    world.settle();
+    const std::string successor = where(world);
+    REQUIRE_FALSE(successor.empty());
+    world.fleet().accept(successor);
+
+    // Both answer again; one begins anew, the other has not said yet what it has.
+    const auto& left = world.desired("edge-1", "worker");
+    world.fleet().report("edge-1", {world.seen(left, agent::PlacementState::starting)}, {}, true);
+    world.listener()->accepted(TargetId{"node-" + successor}, {}, {});
+    world.fleet().set(three());
+    world.settle();
+
+    CHECK(world.fleet().plan(successor).size() == 1);
+    CHECK(world.fleet().plan("edge-1").size() == 1);
+    world.run_all(successor);
+    CHECK(copies(world, "job").starts_with(successor + " running"));
+    CHECK(world.fleet().plan("edge-1").empty());
+}
+
 TEST_CASE("a controller restart in the middle of a move finishes it", "[job_manager][loss]") {
     World world;
     run_on_first(world, "job", worker("job", "memory: 1Gi"));
