@@ -147,7 +147,7 @@ write_report() {
         echo
         echo "## Seeds"
         echo
-        echo "A seed draws its size: one of twenty is a simulated hour of 50 nodes with all kinds of faults, the others are 6 to 16 nodes for 8 to 24"
+        echo "A seed draws its size: one of forty is a simulated hour of 50 nodes with all kinds of faults, the others are 6 to 16 nodes for 8 to 24"
         echo "minutes, mostly with a choice of the faults; then each has 12 minutes to settle (\`icos-sim --vary\`)."
         echo
         if [ "$timed_seeds" -gt 0 ]; then

@@ -13,11 +13,14 @@ namespace {
 /// For the nodes whose components connect to a copy to take the plan that sends them to its successor.
 constexpr Duration kTellLimit{60'000};
 
-/// Its node answers again and has it, however it does there: the reason to move is gone.
-bool is_back(const Placement& left, const Placement& home, const Topology& topology) {
+/// Its node answers again and has it, however it does there: the reason to move is gone. Not if it had to
+/// move because the application asks for something else now.
+bool is_back(const App& app, const Placement& left, const Placement& home, const Topology& topology) {
     const Node* node = topology.find(left.node);
+    const auto revision = app.revisions.find(left.generation);
     return node != nullptr && node->state == NodeState::ready && !node->cordoned && left.observed &&
-           left.digest == home.digest;
+           left.digest == home.digest && revision != app.revisions.end() &&
+           same_demands(*revision->second, *app.application(), left.component);
 }
 
 }  // namespace
@@ -140,6 +143,13 @@ bool JobService::is_drained(const App& app, Placement& left) {
     return false;
 }
 
+bool JobService::is_moving(const AppId& app) const {
+    const auto placements = state_.of_app(app);
+    return std::any_of(placements.begin(), placements.end(), [](const Placement* placement) {
+        return placement->retiring && !placement->removing;
+    });
+}
+
 void JobService::settle_moves(Step& step) {
     drain_due_.reset();
     std::set<AppId> moving;
@@ -210,7 +220,7 @@ void JobService::settle_moves(App& app, Step& step) {
         }
         const bool is_done = std::all_of(group.begin(), group.end(), has_changed_over);
         const bool returns = !is_done && std::all_of(group.begin(), group.end(), [&](const Move& move) {
-            return move.home != nullptr && is_back(*move.left, *move.home, *topology) &&
+            return move.home != nullptr && is_back(app, *move.left, *move.home, *topology) &&
                    (is_ready(*move.left) || (!move.home->has_returned && is_known_not_ready(*move.home)));
         });
         for (const Move& move : group) {

@@ -46,6 +46,7 @@ void JobService::accepted(const TargetId& target, const std::string& digest, con
     Step step;
     Target& known = targets_[node];
     const bool is_news = known.problem != problem;
+    const bool was_unknown = known.accepted.empty();
     known.problem = problem;
     if (problem.empty()) {
         problems_.erase(node);
@@ -56,9 +57,10 @@ void JobService::accepted(const TargetId& target, const std::string& digest, con
     }
     if (problem.empty()) known.accepted = digest;
     if (!may_write_by_itself()) return;
-    // A copy may have waited for this node to send its connections elsewhere.
-    if (is_news || drain_due_) {
-        for (const Placement* placement : state_.on_node(node)) step.touched.insert(placement->app);
+    // A copy may have waited for this node to send its connections elsewhere, or for its copy to be known.
+    for (const Placement* placement : state_.on_node(node)) {
+        if (is_news || drain_due_ || (was_unknown && is_moving(placement->app)))
+            step.touched.insert(placement->app);
     }
     confirm(node, step);
     refresh_touched(step);

@@ -14,7 +14,7 @@ namespace icos::sim {
 namespace {
 
 constexpr SimTime kSettle = 12min;
-constexpr std::uint64_t kWholeOneIn = 20;
+constexpr std::uint64_t kWholeOneIn = 40;
 constexpr std::int64_t kFewest = 6;  ///< every zone has a node
 
 class Run {

@@ -165,6 +165,30 @@ TEST_CASE(
     CHECK(world.fleet().plan("edge-1").empty());
 }
 
+TEST_CASE("of two copies that work nowhere one is kept once both nodes have said so", "[job_manager][loss]") {
+    World world;
+    run_on_first(world, "job", worker("job", "memory: 1Gi"));
+    world.fleet().set(three(NodeState::lost));
+    world.settle();
+    const std::string successor = where(world);
+    REQUIRE_FALSE(successor.empty());
+    const auto fails = [&world](const std::string& node) {
+        const auto& copy = world.desired(node, "worker");
+        world.fleet().report(node, {world.seen(copy, agent::PlacementState::unhealthy)}, {}, true);
+    };
+    world.listener()->accepted(TargetId{"node-" + successor}, {}, {});
+    fails("edge-1");
+    world.fleet().set(three());
+    fails(successor);
+    world.settle();
+    CHECK(world.fleet().plan("edge-1").size() + world.fleet().plan(successor).size() == 2);
+
+    world.fleet().accept(successor);
+    world.settle();
+
+    CHECK(world.fleet().plan("edge-1").size() + world.fleet().plan(successor).size() == 1);
+}
+
 TEST_CASE("a controller restart in the middle of a move finishes it", "[job_manager][loss]") {
     World world;
     run_on_first(world, "job", worker("job", "memory: 1Gi"));

@@ -208,6 +208,13 @@ TEST_CASE(
     );
     const auto* claims = world.ports->find<ClaimsView>();
     CHECK(claims->current().at(NodeId{"node-edge-1"}).memory_bytes == 3 * kGi);
+    // While it starts nothing returns to where it no longer fits.
+    world.fleet().accept("edge-2");
+    const auto& next = world.desired("edge-2", "worker");
+    world.fleet().report("edge-2", {world.seen(next, agent::PlacementState::starting)}, {}, true);
+    world.settle();
+    CHECK_FALSE(world.happened("placement.kept big/worker"));
+    CHECK(world.desired("edge-1", "worker").generation == 1);
     world.run_all("edge-2");
     CHECK(world.fleet().plan("edge-1").empty());
     CHECK(claims->current().at(NodeId{"node-edge-1"}).memory_bytes == 3 * kGi);

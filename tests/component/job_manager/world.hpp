@@ -278,9 +278,8 @@ public:
         out.state = state;
         return out;
     }
-    /// The node takes its plan and runs all of it.
+    /// The node takes its plan and runs all of it; as always, what it has is told before what it took.
     void run_all(const std::string& node) {
-        fleet().accept(node);
         std::vector<agent::ObservedPlacement> all;
         for (const auto& [id, placement] : fleet().plan(node)) {
             all.push_back(seen(
@@ -288,6 +287,7 @@ public:
             ));
         }
         fleet().report(node, std::move(all), {}, true);
+        fleet().accept(node);
         settle();
     }
     /// Kinds of the events recorded so far, with their subjects: "app.accepted hello".
