@@ -51,7 +51,16 @@ Task<> NodeRecords::save() {
         auto work = [&disk = disk_, path = path_, bytes = text()] {
             return write_durably(disk, path, bytes);
         };
-        const Result<void> written = co_await offload(runtime_, Pool::storage, std::move(work));
+        Result<void> written = Error{errc::internal, "not written"};
+        try {
+            written = co_await offload(runtime_, Pool::storage, std::move(work));
+        } catch (...) {
+            // A caller that is cancelled amid the write leaves the turn, and the change, to the next one.
+            changed_ = true;
+            saving_ = false;
+            saved_.notify();
+            throw;
+        }
         if (written.has_error()) {
             kLog.warning("the node's records could not be written", written.error());
             changed_ = true;
