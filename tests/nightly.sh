@@ -131,7 +131,8 @@ write_report() {
     local done_seeds timed_seeds failing cpu
     done_seeds=$(cat "$work"/seeds/*.ok "$work"/seeds/*.log 2>/dev/null | grep -c '^seed .*: ok')
     timed_seeds=$(cat "$work"/seeds/*.ok 2>/dev/null | grep -c '^seed .*: ok')
-    failing=$(cat "$work"/seeds/*.log 2>/dev/null | grep -E '^FAILED|^reproduce')
+    # A process that died says nothing of the kind: then its last lines.
+    failing=$(for log in $(cat "$work/failed" 2>/dev/null); do grep -E '^FAILED|^reproduce' "$log" || tail -n 3 "$log"; done)
     cpu=$(cat "$work"/seeds/*.time 2>/dev/null | awk '/^cpu/ {s += $2 + $3} END {printf "%.0f", s}')
     {
         echo "# Nightly run"
@@ -151,7 +152,7 @@ write_report() {
         echo "minutes, mostly with a choice of the faults; then each has 12 minutes to settle (\`icos-sim --vary\`)."
         echo
         if [ "$timed_seeds" -gt 0 ]; then
-            echo "- $done_seeds of $seeds seeds run, without a broken invariant"
+            echo "- $done_seeds of $seeds seeds ran and broke no invariant"
             echo "- $timed_seeds of them, in finished chunks of $kChunk, took $cpu CPU seconds and are counted below: $(awk "BEGIN{printf \"%.2f\", $cpu / $timed_seeds}") per seed"
         else
             echo "- not run"

@@ -243,8 +243,8 @@ private:
     Leaving leaving(const Topology& topology) const;
     /// Takes note of losses, and of the applications that have to look for other homes.
     void look_at_losses(const Topology& topology, Step& step);
+    bool is_moving(const AppId& app) const;  ///< something of it was left and is not given up yet
     /// Ends moves whose new copies are ready, and takes back those whose old node returned first.
-    bool is_moving(const AppId& app) const;
     void settle_moves(Step& step);
     void settle_moves(App& app, Step& step);
     /// Whether nobody makes connections to a copy any more whose successor is ready, and those that were made

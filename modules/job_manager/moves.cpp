@@ -184,8 +184,7 @@ void JobService::settle_moves(App& app, Step& step) {
     const auto is_known_not_ready = [&](const Placement& copy) {
         const Node* node = topology->find(copy.node);
         const auto target = targets_.find(copy.node);
-        const bool says_what_it_has =
-            target != targets_.end() && (!target->second.accepted.empty() || !target->second.problem.empty());
+        const bool says_what_it_has = target != targets_.end() && target->second.is_known;
         return node != nullptr && node->state == NodeState::ready && says_what_it_has && !is_ready(copy);
     };
     const auto is_reached = [&](const NodeId& id) {

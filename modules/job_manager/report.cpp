@@ -4,6 +4,7 @@
 #include "job_service.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace icos::job_manager {
 namespace {
@@ -40,13 +41,14 @@ void JobService::accepted(const TargetId& target, const std::string& digest, con
     const NodeId node{target.value};
     if (digest.empty() && problem.empty()) {
         targets_[node].accepted.clear();
+        targets_[node].is_known = false;
         return;
     }
     ++counters_.reports;
     Step step;
     Target& known = targets_[node];
     const bool is_news = known.problem != problem;
-    const bool was_unknown = known.accepted.empty();
+    const bool was_unknown = !std::exchange(known.is_known, true);
     known.problem = problem;
     if (problem.empty()) {
         problems_.erase(node);

@@ -107,6 +107,7 @@ struct Target {
     std::string planned{};     ///< digest of the latest plan, offered or about to be
     std::string accepted{};    ///< digest of the plan that the target holds durably
     std::string problem{};     ///< why the last plan was not taken
+    bool is_known = false;     ///< it has said what it holds since it answered again or was sent a plan
     bool is_complete = false;  ///< `observed` is everything there is: a full report came
     std::map<PlacementId, agent::ObservedPlacement> observed{};
 };

@@ -72,6 +72,16 @@ std::string where(World& world) {
     return {};
 }
 
+/// A worker ran on edge-1, which is lost. The node where it goes.
+std::string lose_first(World& world) {
+    run_on_first(world, "job", worker("job", "memory: 1Gi"));
+    world.fleet().set(three(NodeState::lost));
+    world.settle();
+    std::string successor = where(world);
+    REQUIRE_FALSE(successor.empty());
+    return successor;
+}
+
 }  // namespace
 
 TEST_CASE(
@@ -123,11 +133,7 @@ TEST_CASE("a lost node's work is not taken from it while it fits nowhere else", 
 
 TEST_CASE("a node that returns before its successor is ready keeps its copy", "[job_manager][loss]") {
     World world;
-    run_on_first(world, "job", worker("job", "memory: 1Gi"));
-    world.fleet().set(three(NodeState::lost));
-    world.settle();
-    const std::string successor = where(world);
-    REQUIRE_FALSE(successor.empty());
+    const std::string successor = lose_first(world);
 
     world.fleet().set(three());
     world.settle();
@@ -144,12 +150,13 @@ TEST_CASE(
     "a successor is not given up before its node has said what it did meanwhile", "[job_manager][loss]"
 ) {
     World world;
-    run_on_first(world, "job", worker("job", "memory: 1Gi"));
-    world.fleet().set(three(NodeState::lost));
-    world.settle();
-    const std::string successor = where(world);
-    REQUIRE_FALSE(successor.empty());
-    world.fleet().accept(successor);
+    const std::string successor = lose_first(world);
+    SECTION("it took its plan before") {
+        world.fleet().accept(successor);
+    }
+    SECTION("it could not take its plan before") {
+        world.fleet().accept(successor, "no space left on device");
+    }
 
     // Both answer again; one begins anew, the other has not said yet what it has.
     const auto& left = world.desired("edge-1", "worker");
@@ -167,11 +174,7 @@ TEST_CASE(
 
 TEST_CASE("of two copies that work nowhere one is kept once both nodes have said so", "[job_manager][loss]") {
     World world;
-    run_on_first(world, "job", worker("job", "memory: 1Gi"));
-    world.fleet().set(three(NodeState::lost));
-    world.settle();
-    const std::string successor = where(world);
-    REQUIRE_FALSE(successor.empty());
+    const std::string successor = lose_first(world);
     const auto fails = [&world](const std::string& node) {
         const auto& copy = world.desired(node, "worker");
         world.fleet().report(node, {world.seen(copy, agent::PlacementState::unhealthy)}, {}, true);
